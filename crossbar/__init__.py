@@ -1,0 +1,88 @@
+"""Crossbar: a generic routing framework for REST APIs, in the manner of Kazoo's Crossbar."""
+
+from ._version import __version__
+from .app import Crossbar
+from .auth import (
+    ANONYMOUS,
+    Principal,
+    enabled,
+    find_user,
+    login_name,
+    password_secrets,
+)
+from .context import Context
+from .endpoint import Endpoint, action
+from .errors import (
+    BadIdentifier,
+    BadRequest,
+    Conflict,
+    CrossbarError,
+    Forbidden,
+    InvalidData,
+    NotFound,
+    Refusal,
+    Unauthorized,
+    Unavailable,
+    Violation,
+)
+from .filters import Filter, holding, where
+from .registry import Registry
+from .reply import Accepted, Answer, Created, Json, Page, Reply, Stream
+from .resource import Resource, every, listing, write
+from .settings import Settings
+from .stores import Body, Change, Delete, Document, Insert, Kind, Query, Replace, Rows, Store
+from .target import Noun, Target, tokenize
+
+__all__ = [
+    "ANONYMOUS",
+    "Accepted",
+    "Answer",
+    "BadIdentifier",
+    "BadRequest",
+    "Body",
+    "Change",
+    "Conflict",
+    "Context",
+    "Created",
+    "Crossbar",
+    "CrossbarError",
+    "Delete",
+    "Document",
+    "Endpoint",
+    "Filter",
+    "Forbidden",
+    "Insert",
+    "InvalidData",
+    "Json",
+    "Kind",
+    "NotFound",
+    "Noun",
+    "Page",
+    "Principal",
+    "Query",
+    "Refusal",
+    "Registry",
+    "Replace",
+    "Reply",
+    "Resource",
+    "Rows",
+    "Settings",
+    "Store",
+    "Stream",
+    "Target",
+    "Unauthorized",
+    "Unavailable",
+    "Violation",
+    "__version__",
+    "action",
+    "enabled",
+    "every",
+    "find_user",
+    "holding",
+    "listing",
+    "login_name",
+    "password_secrets",
+    "tokenize",
+    "where",
+    "write",
+]

@@ -1,0 +1,183 @@
+"""Context: one request on its walk, and what each stage learned for the stages after it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from .errors import BadRequest, NotFound
+from .target import Target
+
+if TYPE_CHECKING:
+    from .app import Crossbar
+    from .auth import Principal
+    from .dialects import Dialect
+    from .endpoint import Bound, Endpoint
+    from .pagination import Listing
+    from .reply import Answer, Reply
+    from .stores import Body, Document
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Context:
+    """One request on its walk.
+
+    A module reads `principal`, `tenant`, `verb`, `query`, `headers`, `target`, `args`, `body`, `found` and
+    `parents`, calls `listing()` for paging and filters, and reaches store, settings and registry through `app`.
+    The other attributes belong to the pipeline and the dialect.
+    """
+
+    __slots__ = (
+        "accept",
+        "app",
+        "args",
+        "body",
+        "bound",
+        "client",
+        "dialect",
+        "envelope",
+        "found",
+        "headers",
+        "media_type",
+        "method",
+        "parents",
+        "payload",
+        "principal",
+        "query",
+        "query_string",
+        "raw_body",
+        "raw_path",
+        "reason",
+        "receive",
+        "reply",
+        "request_id",
+        "resolved",
+        "response_headers",
+        "root_path",
+        "scope",
+        "stage",
+        "started",
+        "started_at",
+        "status",
+        "target",
+        "tenant",
+        "token",
+        "verb",
+    )
+
+    def __init__(self, app: Crossbar, scope: MutableMapping[str, Any], started_at: float) -> None:
+        self.app = app
+        self.scope = scope
+        self.started_at = started_at
+        self.started = 0.0
+        self.stage = "arrive"
+        # What the transport says.
+        self.method: str = scope["method"]
+        self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.query_string: bytes = scope.get("query_string", b"")
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.root_path: str = scope.get("root_path", "")
+        self.client: str = ""
+        self.request_id = ""
+        self.receive: Callable[[], Awaitable[Any]]
+        # What the dialect reads out of it.
+        self.dialect: Dialect
+        self.verb = self.method
+        self.query: dict[str, str] = {}
+        self.raw_body = b""
+        self.envelope: Body = {}
+        self.body: Body = {}
+        self.accept: str | None = None
+        self.token: str | None = None
+        # What the path names, and who asks for it.
+        self.target = _NOWHERE
+        self.resolved: tuple[tuple[Endpoint, tuple[str, ...]], ...] = ()
+        self.bound: Bound | None = None
+        self.args: tuple[str, ...] = ()
+        self.principal: Principal | None = None
+        self.tenant: str | None = None
+        self.found: Document | None = None
+        self.parents: dict[str, Document] = {}
+        # What becomes of it.
+        self.media_type = "application/json"
+        self.reply: Reply | Answer = None
+        self.status = 0
+        self.reason = ""
+        self.response_headers: Headers = []
+        self.payload: bytes | AsyncIterator[bytes] = b""
+
+    def header(self, name: bytes) -> str | None:
+        """The value of a header field (lower-case name), None if the request has none."""
+        value = self.headers.get(name)
+        return value.decode("latin-1").strip() if value is not None else None
+
+    def word(self, name: str) -> Any:
+        """A control word from the query, else from the envelope (never from inside its data), None if absent."""
+        value = self.query.get(name)
+        return value if value is not None else self.envelope.get(name)
+
+    def flag(self, name: str) -> bool | None:
+        """A control word that is `true` or `false`; None if it is absent or anything else."""
+        value = self.word(name)
+        if isinstance(value, str):
+            return {"true": True, "false": False}.get(value.lower())
+        return value if isinstance(value, bool) else None
+
+    def listing(self) -> Listing:
+        """What the request says about a listing: page, order, filters, times, fields. BadRequest if it is malformed."""
+        return self.dialect.listing(self)
+
+    def document(self) -> Document:
+        """The document that the path leads to, as `resolve` found it."""
+        if self.found is None:
+            raise NotFound
+        return self.found
+
+    def caller(self) -> Principal:
+        """Who is asking; only to be called where authentication has taken place."""
+        assert self.principal is not None, "caller() needs a stage after authenticate"
+        return self.principal
+
+    def home(self) -> str:
+        """The tenant that the path leads into; only to be called where the tenant rule has passed."""
+        if self.tenant is None:
+            raise NotFound
+        return self.tenant
+
+    def binding(self, listing: Listing) -> bytes:
+        """What a start_key of this listing is bound to: tenant, nouns, filters and order."""
+        route = "/".join([part for endpoint, args in self.resolved for part in (endpoint.name, *args)])
+        return listing.binding(self.tenant or "", route)
+
+    @property
+    def now(self) -> int:
+        """The present Unix second, by the application's clock."""
+        return int(self.app.clock())
+
+    def path(self) -> str:
+        """The path of the request as the client wrote it, below the place where the application is mounted."""
+        return self.raw_path.decode("latin-1")
+
+
+_NOWHERE = Target(None, ())
+
+
+def parse_query(raw: bytes, *, most: int, longest: int) -> Iterable[tuple[str, str]]:
+    """The words of a query string in their order, decoded (`+` is a blank); BadRequest if it is over a limit."""
+    parts = raw.split(b"&")
+    if len(parts) > most:
+        raise BadRequest(f"the query has more than {most} words", word="bad_query")
+    words = []
+    for part in parts:
+        if not part:
+            continue
+        if len(part) > longest:
+            raise BadRequest(f"a word of the query is longer than {longest} bytes", word="bad_query")
+        try:
+            name, _, value = part.decode("ascii").partition("=")
+            words.append((unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")))
+        except UnicodeDecodeError:
+            raise BadRequest("the query is not percent-encoded UTF-8", word="bad_query") from None
+    return words

@@ -1,0 +1,309 @@
+"""Crossbar's own dialect, versions 1 and 2: envelopes, tunnelled verbs, start_key paging, Gregorian seconds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import orjson
+
+from .. import renderers
+from .._version import __version__
+from ..body import decode_json
+from ..dates import from_gregorian
+from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
+from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
+from ..filters import parse_filters, path_of
+from ..negotiation import CSV, JSON, essence, is_json, named
+from ..pagination import Listing, PageRequest
+from ..reply import Page, Reply, Stream
+from ..stores import Document, Rows
+from ..target import ALIAS, Noun, Target, is_version, tokenize
+
+if TYPE_CHECKING:
+    from ..auth import Principal
+    from ..context import Context
+    from ..registry import Registry
+
+TUNNELLED = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
+
+
+class CrossbarDialect:
+    """Kazoo's conventions: `/v2/accounts/{id}/devices/{id}`, `data` in and out, tokens in `X-Auth-Token`."""
+
+    name: ClassVar[str] = "crossbar"
+    verbs: ClassVar[Mapping[str, str]] = {
+        "find": "GET",
+        "create": "PUT",
+        "read": "GET",
+        "replace": "POST",
+        "patch": "PATCH",
+        "delete": "DELETE",
+    }
+
+    def claims(self, raw_path: bytes) -> bool:
+        """Whether the path begins with a version."""
+        return is_version(raw_path[1:].partition(b"/")[0].decode("latin-1"))
+
+    def target(self, raw_path: bytes, registry: Registry) -> Target:
+        """The version and nouns of the path; NotFound if it has no version."""
+        target = tokenize(raw_path, registry.names, registry.greedy)
+        if target.version is None:
+            raise NotFound("not an API path: begin with a version, such as /v2/accounts/{id}")
+        return target
+
+    def localize(self, nouns: tuple[Noun, ...], principal: Principal) -> tuple[Noun, ...]:
+        """`account` as `accounts` with the caller's own account."""
+        for noun in nouns:
+            if noun.name == ALIAS:
+                break
+        else:
+            return nouns
+        return tuple(
+            Noun("accounts", (principal.account_id, *noun.args)) if noun.name == ALIAS else noun for noun in nouns
+        )
+
+    def read(self, ctx: Context) -> None:
+        """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""
+        if ctx.raw_body and is_json(essence(ctx.header(b"content-type") or JSON)):
+            ctx.envelope = _envelope(ctx)
+        headers = ctx.headers
+        token = headers.get(b"x-auth-token")
+        if token is not None:
+            ctx.token = token.decode("latin-1").strip()
+        elif ctx.query or ctx.envelope or b"authorization" in headers:
+            ctx.token = _token_elsewhere(ctx)
+        if ctx.query or ctx.envelope:
+            verb = ctx.word("verb")
+            if verb is not None:
+                ctx.verb = _tunnelled(ctx, verb)
+            accept = ctx.word("accept")
+            if isinstance(accept, str):
+                ctx.accept = named(accept)
+        if ctx.accept is None:
+            ctx.accept = ctx.header(b"accept")
+
+    def data(self, ctx: Context) -> dict[str, Any]:
+        """`data` of the envelope without private fields; an empty body is an empty object."""
+        if not ctx.raw_body:
+            return {}
+        if "data" not in ctx.envelope:
+            raise InvalidEnvelope("data", "required", 'Field is required but missing: send {"data": {...}}')
+        data = ctx.envelope["data"]
+        if not isinstance(data, dict):
+            raise InvalidEnvelope("data", "type", "Value did not match type(s): object", target="object")
+        return {key: value for key, value in data.items() if key[:1] != "_" and key[:4] != "pvt_"}
+
+    def listing(self, ctx: Context) -> Listing:
+        """Paging, order, times, filters and fields, from the query and the envelope."""
+        paging = ctx.app.settings.paging
+        paginate = ctx.target.version != "v1" and ctx.flag("paginate") is not False
+        if not ctx.query and len(ctx.envelope) <= 1:
+            return Listing(PageRequest(paging.page_size, paginate=paginate))
+        start = ctx.word("start_key")
+        return Listing(
+            PageRequest(
+                _page_size(ctx.word("page_size"), paging.page_size, paging.maximum),
+                str(start) if start not in (None, "") else None,
+                not (ctx.flag("ascending") is True or ctx.flag("descending") is False),
+                paginate,
+            ),
+            parse_filters(ctx.query.items()),
+            _gregorian(ctx, "created_from"),
+            _gregorian(ctx, "created_to"),
+            _gregorian(ctx, "modified_from"),
+            _gregorian(ctx, "modified_to"),
+            _fields(ctx.word("fields")),
+            ctx.flag("full_docs") is True,
+        )
+
+    def success(self, ctx: Context, reply: Reply) -> None:
+        """The answer in an envelope, or as CSV without one."""
+        ctx.status = reply.status or _status(ctx)
+        ctx.response_headers.extend(reply.headers)
+        answer = reply.answer
+        if ctx.media_type == CSV:
+            self._as_csv(ctx, answer)
+            return
+        ctx.response_headers.append(_JSON_TYPE)
+        envelope: dict[str, Any] = {}
+        if isinstance(answer, Document):
+            revision = ctx.bound.endpoint.etag(ctx, answer) if ctx.bound is not None else str(answer.revision)
+            envelope["data"] = orjson.Fragment(answer.body)
+            self._facts(ctx, envelope, revision)
+            envelope["metadata"] = {"id": answer.id, "created": answer.created, "modified": answer.modified}
+        elif isinstance(answer, Page):
+            self._page(ctx, envelope, answer.rows)
+        elif isinstance(answer, Stream):
+            self._facts(ctx, envelope, None)
+            envelope.update(reply.envelope)
+            ctx.payload = _streamed(answer.pieces, envelope)
+            return
+        else:
+            envelope["data"] = {} if answer is None else answer
+            self._facts(ctx, envelope, None)
+        if reply.envelope:
+            envelope.update(reply.envelope)
+        self._write(ctx, envelope)
+
+    def failure(self, ctx: Context, refusal: Refusal) -> None:
+        """The error envelope: `error` is the status as text, `message` the word, `data` what is wrong."""
+        ctx.status = refusal.status
+        ctx.response_headers = [*refusal.headers, _JSON_TYPE]
+        envelope: dict[str, Any] = {
+            "data": failure_data(refusal, plain=ctx.target.version == "v1"),
+            "error": str(refusal.status),
+            "message": envelope_message(refusal),
+        }
+        self._facts(ctx, envelope, None)
+        envelope["status"] = "fatal" if refusal.status == 500 else "error"
+        self._write(ctx, envelope)
+
+    def _page(self, ctx: Context, envelope: dict[str, Any], rows: Rows) -> None:
+        """A page of rows, with the keys that lead on."""
+        envelope["data"] = orjson.Fragment(b"[" + rows.joined + b"]")
+        self._facts(ctx, envelope, ctx.app.revision_of(rows.joined))
+        if ctx.target.version == "v1":
+            return
+        listing = ctx.listing()
+        envelope["page_size"] = rows.count
+        binding = ctx.binding(listing)
+        seal = ctx.app.start_keys.seal
+        if listing.page.start is not None:
+            envelope["start_key"] = listing.page.start
+        elif rows.first is not None:
+            envelope["start_key"] = seal(rows.first, binding, ctx.started_at)
+        if rows.next is not None:
+            envelope["next_start_key"] = seal(rows.next, binding, ctx.started_at)
+
+    def _facts(self, ctx: Context, envelope: dict[str, Any], revision: str | None) -> None:
+        """The keys that every envelope has, whatever it says."""
+        principal = ctx.principal
+        if principal is not None and principal.token and ctx.app.settings.auth.echo_token:
+            envelope["auth_token"] = principal.token
+        envelope["status"] = "success"
+        envelope["request_id"] = ctx.request_id
+        if revision is not None:
+            envelope["revision"] = revision
+        envelope["node"] = ctx.app.settings.server.node
+        envelope["timestamp"] = ctx.app.timestamp(ctx.started_at)
+        if principal is not None and principal.account_id:
+            envelope["version"] = __version__
+
+    def _write(self, ctx: Context, envelope: dict[str, Any]) -> None:
+        """The envelope's bytes, indented if the client asked for that."""
+        payload = orjson.dumps(envelope)
+        if b"x-pretty-print" in ctx.headers or ctx.query:
+            wanted = (ctx.header(b"x-pretty-print") or "").lower() == "true" or ctx.flag("pretty_print") is True
+            if wanted:
+                payload = renderers.pretty(payload, ctx.app.settings.limits.pretty)
+        ctx.payload = payload
+
+    def _as_csv(self, ctx: Context, answer: Any) -> None:
+        """Rows, or one document, as a CSV file."""
+        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.query.get("file_name"), "csv")
+        ctx.response_headers += [
+            (b"content-type", b"text/csv; charset=utf-8"),
+            (b"content-disposition", f'attachment; filename="{name}"'.encode()),
+        ]
+        table = renderers.CsvTable()
+        if isinstance(answer, Stream):
+            ctx.payload = table.pieces(answer.pieces)
+        elif isinstance(answer, Page):
+            ctx.payload = table.piece(answer.rows.parsed())
+        elif isinstance(answer, Document):
+            ctx.payload = table.piece([answer.data()])
+        else:
+            ctx.payload = table.piece(answer if isinstance(answer, list) else [answer or {}])
+
+
+_JSON_TYPE = (b"content-type", b"application/json")
+_SUCCESS = {"create": 201}
+
+
+def _status(ctx: Context) -> int:
+    """The status that an operation implies."""
+    bound = ctx.bound
+    return _SUCCESS.get(bound.route.operation or "", 200) if bound is not None else 200
+
+
+def _envelope(ctx: Context) -> dict[str, Any]:
+    """The JSON object in the body, its top-level keys in the form `auth_token`."""
+    body = decode_json(ctx.raw_body, ctx.app.settings.limits)
+    if not isinstance(body, dict):
+        raise InvalidEnvelope("json", "invalid", "the request body must be a JSON object", target="body")
+    return {key.lower().replace("-", "_"): value for key, value in body.items()}
+
+
+def _token_elsewhere(ctx: Context) -> str | None:
+    """The token from query, envelope or `Authorization: Bearer`, in that order."""
+    token = ctx.word("auth_token")
+    if isinstance(token, str) and token:
+        return token
+    scheme, _, field = (ctx.header(b"authorization") or "").partition(" ")
+    return field.strip() if scheme.lower() == "bearer" else None
+
+
+def _tunnelled(ctx: Context, verb: Any) -> str:
+    """The verb that a POST stands for; other methods cannot carry one."""
+    wanted = verb.upper() if isinstance(verb, str) else ""
+    if wanted not in TUNNELLED:
+        raise BadRequest(f"verb must be one of {', '.join(sorted(TUNNELLED))}", word="bad_verb", cause=verb)
+    if wanted == ctx.method:
+        return ctx.method
+    if ctx.method != "POST":
+        raise BadRequest(f"verb is honoured on POST only, not on {ctx.method}", word="bad_verb", cause=verb)
+    return wanted
+
+
+def _page_size(value: Any, default: int, most: int) -> int:
+    """The page size asked for, at most the maximum; BadRequest if it is no whole number of at least 1."""
+    if value is None:
+        return default
+    text = str(value)
+    if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 9 and text[0] != "0"):
+        raise BadRequest(f"page_size must be a whole number from 1 to {most}", word="bad_page_size", cause=value)
+    return min(int(text), most)
+
+
+def _gregorian(ctx: Context, name: str) -> int | None:
+    """A time from the query as Unix seconds; clients send Gregorian seconds."""
+    value = ctx.word(name)
+    if value is None:
+        return None
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise BadRequest(f"{name} must be a time in Gregorian seconds", word="bad_time", cause=value)
+    return from_gregorian(int(text))
+
+
+def _fields(value: Any) -> tuple[str, ...]:
+    """The fields that a projection keeps, from `["a","b.c"]`, `a,b.c` or `{"a":true}`."""
+    if value in (None, ""):
+        return ()
+    names: Any = value
+    if isinstance(value, str):
+        names = value.split(",")
+        if value[:1] in "[{":
+            try:
+                names = orjson.loads(value)
+            except orjson.JSONDecodeError:
+                names = None
+    if isinstance(names, dict):
+        names = [name for name, wanted in names.items() if wanted]
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise BadRequest('fields must be a list of field names, such as ["name","owner_id"]', cause=value)
+    for name in names:
+        path_of("fields", name)
+    return tuple(names)
+
+
+async def _streamed(pieces: AsyncIterator[Rows], envelope: dict[str, Any]) -> AsyncIterator[bytes]:
+    """A listing as one JSON object: the rows as they come, then the other keys of the envelope."""
+    # NOTE: nothing is sent before the first rows are there, so that a failure to read them is an error like any other.
+    opening = STREAM_HEAD
+    async for rows in pieces:
+        if rows.count:
+            yield opening + rows.joined
+            opening = b","
+    yield (opening if opening is STREAM_HEAD else b"") + stream_tail(envelope)

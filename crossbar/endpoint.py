@@ -1,0 +1,314 @@
+"""Endpoint: what answers for one noun. Every hook stands here with its default.
+
+| Hook | The question | Default | Refusal |
+| --- | --- | --- | --- |
+| `lifespan(app)` | what do you need while the server runs? | nothing | start-up fails |
+| `authenticate(ctx)` | can you vouch for the caller yourself? | no opinion | 401 |
+| `resolve(ctx, *args)` | does the path up to you name something? | `Resource` loads it into `ctx.found` | 404 |
+| `authorize(ctx)` | may this principal do this? | the tenant rule | 403 |
+| `validate(ctx)` | is the body right? | `Resource`: merge, schema, checks, unique | 400, 409 |
+| `find` `create` `read` `replace` `patch` `delete` | do it | absent | 405 |
+| `@action("VERB path")` | do this named thing | none | 404, 405 |
+| `render(ctx, answer)` | how should it look in this media type? | as it is | |
+| `etag(ctx, document)` | which revision is this? | the document's | 304, 412 |
+| `finish(ctx)` | anything afterwards? | nothing | never |
+
+An operation exists if its method exists, and its arity is its depth: `find(self, ctx)` answers at the noun itself,
+`read(self, ctx, id)` one level deeper. Signatures are read once, when the class is defined.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+from .context import Context
+from .errors import DefinitionError, Forbidden
+from .negotiation import JSON
+from .reply import Answer, Reply
+
+if TYPE_CHECKING:
+    from .app import Crossbar
+    from .auth import Principal
+    from .stores import Document, Kind
+
+OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
+WRITES = frozenset({"create", "replace", "patch"})
+VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+UNBOUNDED = 1_000
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_LITERAL = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_PARAMETER = re.compile(r"\{[a-z][a-z0-9_]*\}")
+
+Operation = Callable[..., Awaitable["Reply | Answer"]]
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
+
+
+class Route(NamedTuple):
+    """One thing that an endpoint does: an operation or an action, where, and under which verb.
+
+    `verb` is set for actions only; an operation gets its verb from the dialect. `pattern` is the path of an action
+    below the noun, with None for each parameter; `least` and `most` are the depths at which it answers.
+    """
+
+    name: str
+    operation: str | None
+    verb: str | None
+    pattern: tuple[str | None, ...]
+    least: int
+    most: int
+
+    @property
+    def writes(self) -> bool:
+        """Whether a body is validated before it runs."""
+        return self.operation in WRITES
+
+
+class Bound(NamedTuple):
+    """A route of one endpoint object, ready to be called; `picks` are the positions of an action's parameters."""
+
+    endpoint: Endpoint
+    route: Route
+    call: Operation
+    picks: tuple[int, ...] | None
+
+    def arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        """The arguments of the noun that are parameters, without an action's literals."""
+        return args if self.picks is None else tuple(args[position] for position in self.picks)
+
+
+def action(spelling: str) -> Callable[[Method], Method]:
+    """Make a method answer to a verb and a path below its noun: `@action("POST {contact}/sync")`.
+
+    Literals are tried before arguments. DefinitionError if the spelling is none.
+    """
+    verb, _, path = spelling.partition(" ")
+    segments = path.split("/")
+    if verb not in VERBS or not all(_LITERAL.fullmatch(part) or _PARAMETER.fullmatch(part) for part in segments):
+        raise DefinitionError(
+            f"@action({spelling!r}): write a verb ({', '.join(VERBS)}), a blank, and a path of literals and "
+            "{parameters}, such as 'POST {id}/sync'"
+        )
+
+    def mark(method: Method) -> Method:
+        pattern = tuple(None if part.startswith("{") else part for part in segments)
+        method.__dict__["crossbar_action"] = (verb, pattern, spelling)
+        return method
+
+    return mark
+
+
+class Endpoint:
+    """What answers for one noun. Subclass it, name the noun, and write the operations that exist."""
+
+    name: ClassVar[str] = ""
+    """The noun in the path."""
+    provides: ClassVar[tuple[str, ...]] = (JSON,)
+    """Media types that replies can take, the favourite first."""
+    operations: ClassVar[tuple[str, ...]] = OPERATIONS
+    """Which of the operations that have a method are offered."""
+    parents: ClassVar[Mapping[str, str]] = {}
+    """Nouns, beside the tenant's, that may come before this one, with the field that names them in a document."""
+    greedy: ClassVar[bool] = False
+    """Whether every token after the name is an argument, also one that is an endpoint's name."""
+    tenants: ClassVar[bool] = False
+    """Whether the first argument names a tenant, so that all nouns after it belong to that tenant."""
+
+    routes: ClassVar[tuple[Route, ...]] = ()
+    overrides: ClassVar[frozenset[str]] = frozenset()
+    depths: ClassVar[tuple[int, int]] = (0, 0)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.name and not _NAME.fullmatch(cls.name):
+            raise DefinitionError(
+                f"{cls.__name__}: name {cls.name!r} must be lower-case letters, digits and _, 32 at most"
+            )
+        cls.routes = tuple(_routes_of(cls))
+        _refuse_ambiguity(cls)
+        # PERF: the pipeline asks only the hooks that a class really has.
+        hooks = ("authenticate", "resolve", "authorize", "validate", "render", "finish")
+        cls.overrides = frozenset(hook for hook in hooks if getattr(cls, hook) is not getattr(Endpoint, hook))
+        cls.depths = _arity(cls, "resolve", cls.resolve)
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of document that the endpoint keeps in the store."""
+        return ()
+
+    @asynccontextmanager
+    async def lifespan(self, app: Crossbar) -> AsyncIterator[None]:
+        """Hold what the endpoint needs while the server runs."""
+        yield
+
+    async def authenticate(self, ctx: Context) -> Principal | None:
+        """Vouch for a caller whom no authenticator knows, None to have no opinion."""
+        return None
+
+    async def resolve(self, ctx: Context, *args: Any, **kwargs: Any) -> None:
+        """Find what the noun's arguments name; raise NotFound if they name nothing."""
+
+    async def authorize(self, ctx: Context) -> None:
+        """Raise Forbidden if the caller may not do this. The tenant rule: the path must lead into a tenant.
+
+        That the caller may enter that tenant is settled when it is resolved, once for all endpoints.
+        """
+        if ctx.tenant is None:
+            raise Forbidden("this noun belongs to an account: begin the path with accounts/{id}")
+
+    async def validate(self, ctx: Context) -> None:
+        """Raise InvalidData or Conflict if `ctx.body` is not right for the operation."""
+
+    async def render(self, ctx: Context, answer: Answer) -> bytes | None:
+        """The answer's bytes in `ctx.media_type`, None to leave it to the renderers."""
+        return None
+
+    def etag(self, ctx: Context, document: Document) -> str:
+        """What stands for the document's revision in `ETag`, `If-Match` and the envelope."""
+        return str(document.revision)
+
+    async def finish(self, ctx: Context) -> None:
+        """Do what is to be done after the response; nothing that it raises reaches the client."""
+
+
+class Dispatch:
+    """What answers at each depth of one endpoint, in the verbs of one dialect."""
+
+    def __init__(self, endpoint: Endpoint, verbs: Mapping[str, str]) -> None:
+        self._depths: dict[int, Place] = {}
+        self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
+        self._deeper: Place | None = None
+        for route in endpoint.routes:
+            self._add(endpoint, route, verbs)
+        for patterns in self._patterns.values():
+            patterns.sort(key=lambda entry: [part is None for part in entry[0]])
+        for place in self.places():
+            place.allow = _allow(place.verbs)
+
+    def at(self, args: tuple[str, ...]) -> Place | None:
+        """What answers at these arguments, None if nothing does. A literal wins over an argument."""
+        depth = len(args)
+        if depth in self._patterns:
+            for pattern, place in self._patterns[depth]:
+                if all(part is None or part == arg for part, arg in zip(pattern, args, strict=True)):
+                    return place
+        return self._depths.get(depth, self._deeper)
+
+    def places(self) -> Iterator[Place]:
+        """Everything that answers, action by action and depth by depth."""
+        yield from self._depths.values()
+        for patterns in self._patterns.values():
+            yield from (place for _, place in patterns)
+        if self._deeper is not None:
+            yield self._deeper
+
+    def _place(self, pattern: tuple[str | None, ...]) -> Place:
+        """The place of a pattern, made if it is new; without literals it is the depth itself."""
+        if not any(pattern):
+            return self._depths.setdefault(len(pattern), Place(pattern))
+        patterns = self._patterns.setdefault(len(pattern), [])
+        for known, place in patterns:
+            if known == pattern:
+                return place
+        patterns.append((pattern, Place(pattern)))
+        return patterns[-1][1]
+
+    def _add(self, endpoint: Endpoint, route: Route, verbs: Mapping[str, str]) -> None:
+        call = getattr(endpoint, route.name)
+        if route.operation is None:
+            picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
+            self._place(route.pattern).verbs[route.verb or ""] = Bound(endpoint, route, call, picks)
+            return
+        bound = Bound(endpoint, route, call, None)
+        for depth in range(route.least, min(route.most, 31) + 1):
+            self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
+        if route.most >= UNBOUNDED:
+            self._deeper = self._deeper or Place((None,))
+            self._deeper.verbs.setdefault(verbs[route.operation], bound)
+
+
+class Place:
+    """One place in the path below a noun: what answers there to which verb."""
+
+    __slots__ = ("allow", "pattern", "verbs")
+
+    def __init__(self, pattern: tuple[str | None, ...]) -> None:
+        self.pattern = pattern
+        self.verbs: dict[str, Bound] = {}
+        self.allow = ""
+
+
+def _allow(verbs: Mapping[str, Bound]) -> str:
+    """The value of `Allow`: the verbs that are answered, HEAD beside GET, and OPTIONS always."""
+    listed = [verb for verb in VERBS if verb in verbs]
+    if "GET" in listed:
+        listed.insert(1, "HEAD")
+    return ", ".join([*listed, "OPTIONS"])
+
+
+def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
+    """The routes that the methods of a class spell, checked one by one."""
+    seen: dict[int, str] = {}
+    for name in cls.operations:
+        if name not in OPERATIONS:
+            raise DefinitionError(f"{cls.__name__}.operations names {name!r}; there are {', '.join(OPERATIONS)}")
+        method = getattr(cls, name, None)
+        if method is None:
+            continue
+        least, most = _arity(cls, name, method)
+        if name in ("find", "read"):
+            for depth in range(least, min(most, 31) + 1):
+                if depth in seen:
+                    raise DefinitionError(
+                        f"{cls.__name__}: {seen[depth]} and {name} both answer at depth {depth}; "
+                        "give one of them another number of arguments"
+                    )
+                seen[depth] = name
+        yield Route(name, name, None, (), least, most)
+    for name in dir(cls):
+        marked = getattr(getattr(cls, name, None), "__dict__", {}).get("crossbar_action")
+        if marked is not None:
+            verb, pattern, spelling = marked
+            least, most = _arity(cls, name, getattr(cls, name))
+            wanted = sum(part is None for part in pattern)
+            if not least <= wanted <= most:
+                raise DefinitionError(
+                    f"{cls.__name__}.{name}: the path of @action({spelling!r}) has {wanted} parameters, "
+                    f"the method takes {least} after ctx"
+                )
+            yield Route(name, None, verb, pattern, len(pattern), len(pattern))
+
+
+def _arity(cls: type[Endpoint], name: str, method: Any) -> tuple[int, int]:
+    """How many arguments after `self` and `ctx` a method takes at least and at most."""
+    if not inspect.iscoroutinefunction(method):
+        raise DefinitionError(f"{cls.__name__}.{name} must be a method defined with 'async def'")
+    parameters = list(inspect.signature(method).parameters.values())
+    if len(parameters) < 2 or any(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
+        raise DefinitionError(f"{cls.__name__}.{name} must take (self, ctx) and then one argument for each level")
+    counted = [parameter for parameter in parameters[2:] if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    least = sum(parameter.default is parameter.empty for parameter in counted)
+    endless = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+    return least, UNBOUNDED if endless else len(counted)
+
+
+def _refuse_ambiguity(cls: type[Endpoint]) -> None:
+    """Refuse two actions that could both match the same path, naming both."""
+    actions = [route for route in cls.routes if route.operation is None]
+    for position, one in enumerate(actions):
+        for other in actions[position + 1 :]:
+            if one.verb != other.verb or len(one.pattern) != len(other.pattern):
+                continue
+            pairs = list(zip(one.pattern, other.pattern, strict=True))
+            if any(a is not None and b is not None and a != b for a, b in pairs):
+                continue
+            wider = any(a is None and b is not None for a, b in pairs)
+            narrower = any(a is not None and b is None for a, b in pairs)
+            if wider == narrower:
+                raise DefinitionError(
+                    f"{cls.__name__}: the actions {one.name} and {other.name} both match "
+                    f"{one.verb} {'/'.join(part or '{}' for part in one.pattern)}; make a literal of theirs differ"
+                )

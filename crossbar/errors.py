@@ -1,0 +1,303 @@
+"""The errors of Crossbar, as one tree; each refusal knows its status, word and message.
+
+    CrossbarError
+    ├── Refusal                     the request is answered with an error
+    │   ├── BadRequest              400  bad_request
+    │   │   └── InvalidData         400  fields of the data break a rule
+    │   │       └── InvalidEnvelope 400  the request body is not an envelope
+    │   ├── Unauthorized            401  invalid_credentials
+    │   ├── Forbidden               403  forbidden
+    │   ├── NotFound                404  not_found
+    │   │   └── BadIdentifier       404  bad_identifier
+    │   ├── MethodNotAllowed        405  invalid_method, with Allow
+    │   ├── NotAcceptable           406  not_acceptable
+    │   ├── RequestTimeout          408  request_timeout
+    │   ├── Conflict                409  datastore_conflict
+    │   ├── PreconditionFailed      412  precondition_failed
+    │   ├── ContentTooLarge         413  content_too_large
+    │   ├── UriTooLong              414  uri_too_long
+    │   ├── UnsupportedMediaType    415  unsupported_media_type
+    │   ├── HeadersTooLarge         431  headers_too_large
+    │   ├── Fault                   500  unspecified_fault; a crash of ours
+    │   └── Unavailable             503  datastore_unreachable, with Retry-After
+    ├── StoreError                  a store could not do what was asked
+    │   ├── DocumentMissing         there is no such document
+    │   ├── RevisionConflict        the document is not at the expected revision
+    │   ├── UniqueConflict          a unique field already has this value
+    │   └── StoreUnavailable        the store cannot be reached, opened or written
+    ├── DefinitionError             an endpoint class is not well formed
+    ├── RegistrationError           an endpoint cannot join the registry
+    └── SettingsError               the configuration is wrong, every fault listed
+
+The words are the ones that Kazoo's clients know; see the table of system errors in the Crossbar reference, 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+class CrossbarError(Exception):
+    """The root of all errors that Crossbar raises on purpose."""
+
+
+class Refusal(CrossbarError):
+    """A request that is answered with an error.
+
+    `message` is the sentence for the client, `cause` the value that led to it, `details` more
+    facts as a JSON object, and `headers` what the response must carry.
+    """
+
+    status: ClassVar[int] = 400
+    word: str = "bad_request"
+    message: str = "bad request"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        word: str | None = None,
+        cause: Any = None,
+        details: dict[str, Any] | None = None,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        if message is not None:
+            self.message = message
+        if word is not None:
+            self.word = word
+        self.cause = cause
+        self.details = details
+        self.headers = tuple(headers)
+        super().__init__(self.message)
+
+
+class BadRequest(Refusal):
+    """Something in the request breaks a rule of the protocol; the message says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that one field breaks.
+
+    `path` holds the keys and array positions that lead to the field; `code` is the rule's word
+    (`required`, `type`, `unique`, ...); `target` what the rule wanted, `cause` what it looked at.
+    """
+
+    path: tuple[str | int, ...]
+    code: str
+    message: str
+    target: Any = None
+    cause: Any = None
+    value: Any = None
+
+
+class InvalidData(BadRequest):
+    """Fields of the data break rules; all of them are listed in `violations`.
+
+    `InvalidData("mac_address", "format", "not a MAC address")` is the short form for one field,
+    in which dots in the name lead into nested objects.
+    """
+
+    word = "validation_error"
+    message = "validation error"
+
+    def __init__(
+        self,
+        field: str | Sequence[Violation],
+        code: str = "invalid",
+        message: str = "the value is invalid",
+        *,
+        target: Any = None,
+        cause: Any = None,
+        value: Any = None,
+    ) -> None:
+        super().__init__()
+        self.violations: tuple[Violation, ...]
+        if isinstance(field, str):
+            path = tuple(field.split("."))
+            self.violations = (Violation(path, code, message, target, cause, value),)
+        else:
+            self.violations = tuple(field)
+
+
+class InvalidEnvelope(InvalidData):
+    """The request body is not the JSON object that the dialect expects."""
+
+    word = "invalid_envelope"
+    message = "invalid request envelope"
+
+
+class Unauthorized(Refusal):
+    """Nobody could tell who is asking, or the credentials are wrong, expired or revoked."""
+
+    status = 401
+    word = "invalid_credentials"
+    message = "invalid credentials"
+
+
+class Forbidden(Refusal):
+    """The caller is known and may not do this."""
+
+    status = 403
+    word = "forbidden"
+    message = "forbidden"
+
+
+class NotFound(Refusal):
+    """The path names nothing."""
+
+    status = 404
+    word = "not_found"
+    message = "not found"
+
+
+class BadIdentifier(NotFound):
+    """An id in the path belongs to no document that the caller can see."""
+
+    word = "bad_identifier"
+    message = "bad identifier"
+
+
+class MethodNotAllowed(Refusal):
+    """The path names something that does not answer to this verb; `allow` lists those that it does."""
+
+    status = 405
+    word = "invalid_method"
+    message = "method not allowed"
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(details={"allow": allow}, headers=((b"allow", allow.encode()),))
+
+
+class NotAcceptable(Refusal):
+    """None of the media types that the client accepts is offered here."""
+
+    status = 406
+    word = "not_acceptable"
+    message = "none of the accepted media types is offered here"
+
+
+class RequestTimeout(Refusal):
+    """The request did not arrive in time."""
+
+    status = 408
+    word = "request_timeout"
+    message = "the request did not arrive in time"
+
+
+class Conflict(Refusal):
+    """The request does not fit the present state, for example because somebody else changed it."""
+
+    status = 409
+    word = "datastore_conflict"
+    message = "conflicting documents"
+
+
+class PreconditionFailed(Refusal):
+    """`If-Match` names another revision than the present one (RFC 9110, 13.1.1)."""
+
+    status = 412
+    word = "precondition_failed"
+    message = "the document is not at the revision that If-Match names"
+
+
+class ContentTooLarge(Refusal):
+    """The request body is over its limit."""
+
+    status = 413
+    word = "content_too_large"
+    message = "the request body is too large"
+
+
+class UriTooLong(Refusal):
+    """The request target is over its limit."""
+
+    status = 414
+    word = "uri_too_long"
+    message = "the request target is too long"
+
+
+class UnsupportedMediaType(Refusal):
+    """The request body has a content type that is not accepted here."""
+
+    status = 415
+    word = "unsupported_media_type"
+    message = "the content type of the request body is not accepted here"
+
+
+class HeadersTooLarge(Refusal):
+    """The header fields are too many or too long (RFC 6585, 5)."""
+
+    status = 431
+    word = "headers_too_large"
+    message = "the request headers are too many or too large"
+
+
+class Fault(Refusal):
+    """Something of ours crashed; the log has the traceback under the request id."""
+
+    status = 500
+    word = "unspecified_fault"
+    message = "an internal error occurred; the request id leads to it in the log"
+
+
+class Unavailable(Refusal):
+    """Something that the request needs cannot be had now; `Retry-After` says when to come back."""
+
+    status = 503
+    word = "unavailable"
+    message = "the service is temporarily unavailable"
+
+    def __init__(self, message: str | None = None, *, word: str | None = None, retry: int = 5) -> None:
+        super().__init__(message, word=word, headers=((b"retry-after", b"%d" % retry),))
+
+
+class StoreError(CrossbarError):
+    """A store could not do what was asked."""
+
+
+class DocumentMissing(StoreError):
+    """There is no such document, or it was deleted."""
+
+    def __init__(self, tenant: str, kind: str, id: str) -> None:
+        super().__init__(f"no {kind} {id!r} in tenant {tenant!r}")
+        self.tenant, self.kind, self.id = tenant, kind, id
+
+
+class RevisionConflict(StoreError):
+    """The document is at revision `current`, not at the one that the write was made for."""
+
+    def __init__(self, kind: str, id: str, expected: int | None, current: int) -> None:
+        super().__init__(f"{kind} {id!r} is at revision {current}, not {expected}")
+        self.kind, self.id, self.expected, self.current = kind, id, expected, current
+
+
+class UniqueConflict(StoreError):
+    """Another document of the tenant already has this value in the unique field `field` (`id` included)."""
+
+    def __init__(self, kind: str, field: str) -> None:
+        super().__init__(f"{kind}: the value of {field!r} is already in use")
+        self.kind, self.field = kind, field
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached, opened or written; the message names it and the way out."""
+
+
+class DefinitionError(CrossbarError, TypeError):
+    """An endpoint class is not well formed; the message names the class, the method and the remedy."""
+
+
+class RegistrationError(CrossbarError):
+    """An endpoint cannot join the registry; the message names both sides."""
+
+
+class SettingsError(CrossbarError):
+    """The configuration is wrong; `faults` lists every fault with its key."""
+
+    def __init__(self, faults: Sequence[str], source: str = "settings") -> None:
+        self.faults = tuple(faults)
+        self.source = source
+        super().__init__(f"{source}: " + "; ".join(self.faults))

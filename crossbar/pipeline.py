@@ -1,0 +1,348 @@
+"""The walk of one request: the stages, in the order in which they run.
+
+Each stage asks one question, learns something for the stages after it, and may refuse. A refusal at any stage, a store
+that is away and a crash of ours all end in the same place, the dialect's error form. `STAGES` is the table;
+`walk` follows it.
+
+A stage is a plain function where it never waits and returns an awaitable where it does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from .auth import ANONYMOUS, AUTHENTICATORS, Principal
+from .context import Context, parse_query
+from .dialects import choose
+from .endpoint import Bound, Dispatch, Endpoint, Place
+from .errors import (
+    BadRequest,
+    Conflict,
+    Fault,
+    Forbidden,
+    HeadersTooLarge,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    PreconditionFailed,
+    Refusal,
+    StoreError,
+    StoreUnavailable,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+    UriTooLong,
+)
+from .negotiation import JSON, essence, is_json
+from .negotiation import choose as choose_media_type
+from .reply import Reply
+from .stores import Document
+from .target import Noun
+
+if TYPE_CHECKING:
+    pass
+
+logger = logging.getLogger("crossbar")
+
+# curl sends this type unless it is told otherwise, and so do Kazoo's own tools; the bodies are JSON all the same.
+FORM = "application/x-www-form-urlencoded"
+WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def tokenize(ctx: Context) -> None:
+    """1. Which dialect, and which nouns: the raw path within its limits, split, each token decoded once."""
+    limits = ctx.app.settings.limits
+    path = ctx.raw_path
+    if len(path) + len(ctx.query_string) > limits.target:
+        raise UriTooLong(f"the path and query are longer than {limits.target} bytes")
+    if len(ctx.scope["headers"]) > limits.header_count or _header_bytes(ctx) > limits.headers:
+        raise HeadersTooLarge(f"more than {limits.header_count} header fields, or {limits.headers} bytes of them")
+    if path[:1] != b"/":
+        raise BadRequest("the request target must be a path", word="bad_path")
+    ctx.dialect = choose(ctx.app.dialects, path)
+    if path.count(b"/") > limits.segments:
+        raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
+    ctx.target = ctx.dialect.target(path, ctx.app.registry)
+    for noun in ctx.target.nouns:
+        for argument in noun.args:
+            if len(argument) > limits.segment or not argument.isprintable():
+                raise BadRequest(
+                    f"a segment of the path is longer than {limits.segment} characters or holds control characters",
+                    word="bad_path",
+                )
+
+
+def open_request(ctx: Context) -> Awaitable[None] | None:
+    """2. What the query and the body say: words decoded, the body read up to its limit, the verb known."""
+    limits = ctx.app.settings.limits
+    if ctx.query_string:
+        ctx.query = dict(parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word))
+    if ctx.method in WITHOUT_BODY or not _has_body(ctx):
+        ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
+        ctx.dialect.read(ctx)
+        return None
+    return _open_with_body(ctx)
+
+
+async def _open_with_body(ctx: Context) -> None:
+    ctx.raw_body = await ctx.app.read_body(ctx)
+    ctx.dialect.read(ctx)
+
+
+def authenticate(ctx: Context) -> Awaitable[None] | None:
+    """3. Who is asking: the authenticators in order, then the endpoint's own opinion."""
+    if ctx.method == "OPTIONS":
+        return None
+    if ctx.token is not None:
+        principal = ctx.app.tokens.remembered(ctx.token)
+        if principal is not None:
+            ctx.principal = principal
+            return None
+    return _authenticate(ctx)
+
+
+async def _authenticate(ctx: Context) -> None:
+    refusal = Unauthorized()
+    try:
+        for authenticator in AUTHENTICATORS:
+            ctx.principal = await authenticator(ctx)
+            if ctx.principal is not None:
+                return
+    except Unauthorized as refused:
+        # NOTE: clients send an old token along when they log in again; only the endpoint can say whether that matters.
+        refusal = refused
+    endpoint = ctx.app.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
+    if endpoint is not None and "authenticate" in endpoint.overrides:
+        ctx.principal = await endpoint.authenticate(ctx)
+    if ctx.principal is None:
+        raise refusal
+
+
+async def resolve(ctx: Context) -> None:
+    """4. What the path names: aliases, what answers at this depth and verb, then every noun, outermost first."""
+    principal = ctx.principal or ANONYMOUS
+    nouns = ctx.dialect.localize(ctx.target.nouns, principal)
+    place = place_of(ctx, nouns)
+    if ctx.method == "OPTIONS":
+        ctx.response_headers.append((b"allow", place.allow.encode()))
+        return
+    names = ctx.app.registry.names
+    ctx.resolved = tuple((names[name], args) for name, args in nouns)
+    bound = place.verbs.get(ctx.verb)
+    if bound is None:
+        raise MethodNotAllowed(place.allow)
+    ctx.bound = bound
+    ctx.args = bound.arguments(nouns[-1].args)
+    last = len(nouns) - 1
+    for position, (endpoint, args) in enumerate(ctx.resolved):
+        if position == last:
+            args = ctx.args[: endpoint.depths[1]]
+        if endpoint.tenants and args:
+            if not principal.account_id:
+                raise Unauthorized
+            await ctx.app.tenants.enter(principal, args[0])
+            ctx.tenant = args[0]
+        if args and "resolve" in endpoint.overrides:
+            await endpoint.resolve(ctx, *args)
+        if position != last:
+            if ctx.found is not None:
+                ctx.parents[endpoint.name] = ctx.found
+            ctx.found = None
+
+
+def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
+    """What answers at the end of the chain; NotFound, saying how far the path resolved, if nothing does."""
+    registry = ctx.app.registry
+    if not nouns:
+        raise _unknown(ctx, nouns, ())
+    last, before = nouns[-1], nouns[:-1]
+    for position, noun in enumerate(before):
+        endpoint = registry.names[noun.name]
+        least, most = endpoint.depths
+        if not max(least, 1) <= len(noun.args) <= most:
+            raise _unknown(ctx, nouns[: position + 1], noun.args[most:])
+        child = registry.names[nouns[position + 1].name]
+        if not endpoint.tenants and all(
+            noun.name not in registry.names[later.name].parents for later in nouns[position + 1 :]
+        ):
+            raise NotFound(
+                f"{child.name!r} does not answer below {noun.name!r}",
+                word="faulty_request",
+                details=_extent(ctx, nouns),
+            )
+    dispatch = registry.dispatch(ctx.dialect.name, ctx.dialect.verbs)[last.name]
+    place = dispatch.at(last.args)
+    if place is None:
+        raise _unknown(ctx, nouns, last.args[registry.names[last.name].depths[1] :])
+    return place
+
+
+async def authorize(ctx: Context) -> None:
+    """5. May they: the tenant rule, then every noun's endpoint; any may refuse, none can grant past another."""
+    for endpoint, _ in ctx.resolved:
+        if ctx.tenant is None or "authorize" in endpoint.overrides:
+            await endpoint.authorize(ctx)
+
+
+def negotiate(ctx: Context) -> None:
+    """6. Which representation goes out, and whether the body that came in is of a type accepted here."""
+    bound = ctx.bound
+    if bound is None:
+        return
+    if ctx.accept is not None and ctx.accept != "*/*" and ctx.accept != JSON:
+        chosen = choose_media_type(ctx.accept, bound.endpoint.provides)
+        if chosen is None:
+            offered = ", ".join(bound.endpoint.provides)
+            raise NotAcceptable(f"this endpoint answers with {offered}", cause=ctx.accept)
+        ctx.media_type = chosen
+    if ctx.raw_body:
+        sent = essence(ctx.header(b"content-type") or JSON)
+        if not (is_json(sent) or sent == FORM):
+            raise UnsupportedMediaType(f"send {JSON}", cause=sent)
+
+
+async def validate(ctx: Context) -> None:
+    """7. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
+    bound = ctx.bound
+    if bound is None or ctx.verb == "GET":
+        return
+    if ctx.found is not None and b"if-match" in ctx.headers:
+        _refuse_stale(ctx, bound, ctx.found)
+    ctx.body = ctx.dialect.data(ctx)
+    if bound.route.writes and "validate" in bound.endpoint.overrides:
+        await bound.endpoint.validate(ctx)
+
+
+async def execute(ctx: Context) -> None:
+    """8. Do it."""
+    if ctx.bound is not None:
+        ctx.reply = await ctx.bound.call(ctx, *ctx.args)
+
+
+async def render(ctx: Context) -> None:
+    """9. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
+    reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
+    bound = ctx.bound
+    if bound is None:
+        ctx.status = 200 if ctx.method != "OPTIONS" else 204
+        return
+    answer = reply.answer
+    if isinstance(answer, Document):
+        tag = f'"{bound.endpoint.etag(ctx, answer)}"'
+        ctx.response_headers.append((b"etag", tag.encode()))
+        if ctx.verb == "GET" and b"if-none-match" in ctx.headers and _listed(ctx, b"if-none-match", tag):
+            ctx.status = 304
+            return
+        if bound.route.operation == "create" and not reply.headers:
+            ctx.response_headers.append((b"location", _location(ctx, answer.id)))
+    ctx.dialect.success(ctx, reply)
+    if not isinstance(ctx.payload, bytes):
+        # NOTE: the first piece is fetched here, so that a failure to read it is still an error like any other.
+        ctx.payload = _resumed(await anext(ctx.payload, b""), ctx.payload)
+
+
+async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
+
+
+STAGES: tuple[Callable[[Context], Awaitable[None] | None], ...] = (
+    tokenize,
+    open_request,
+    authenticate,
+    resolve,
+    authorize,
+    negotiate,
+    validate,
+    execute,
+    render,
+)
+
+
+async def walk(ctx: Context) -> None:
+    """Take a request through all stages; whatever happens, the context holds a response in the end."""
+    try:
+        for stage in STAGES:
+            ctx.stage = stage.__name__
+            waiting = stage(ctx)
+            if waiting is not None:
+                await waiting
+    except Refusal as refusal:
+        refuse(ctx, refusal)
+    except StoreUnavailable as error:
+        logger.error("store: %s (request %s)", error, ctx.request_id)
+        refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
+    except StoreError as error:
+        refuse(ctx, Conflict(str(error)))
+    except Exception:
+        name = ctx.bound.endpoint.name if ctx.bound is not None else "crossbar"
+        logger.exception("crash in stage %s of %s (request %s)", ctx.stage, name, ctx.request_id)
+        refuse(ctx, Fault())
+
+
+def refuse(ctx: Context, refusal: Refusal) -> None:
+    """Turn a refusal into the dialect's error response."""
+    ctx.reason = refusal.word
+    if not hasattr(ctx, "dialect"):
+        ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
+    ctx.dialect.failure(ctx, refusal)
+
+
+def _header_bytes(ctx: Context) -> int:
+    headers = ctx.scope["headers"]
+    return len(b"".join([value for _, value in headers])) + len(b"".join([name for name, _ in headers]))
+
+
+def _has_body(ctx: Context) -> bool:
+    """Whether the request has a body (RFC 9112, 6.3)."""
+    return ctx.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in ctx.headers
+
+
+def _unknown(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...]) -> NotFound:
+    """A 404 that says how far the path resolved and which endpoint may have been meant."""
+    registry = ctx.app.registry
+    if not nouns:
+        first = ctx.raw_path.decode("latin-1").split("/")[2:3]
+        surplus = tuple(first)
+    nearest = next((near for near in map(registry.nearest, surplus) if near), None)
+    wrong = surplus[0] if surplus else ""
+    if nearest:
+        wrong = next(token for token in surplus if registry.nearest(token) == nearest)
+        message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
+    elif nouns:
+        message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
+    else:
+        message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
+    return NotFound(message, details=_extent(ctx, nouns, surplus))
+
+
+def _extent(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """How far the path resolved: the version, then each noun with its arguments, without the surplus ones."""
+    resolved = [ctx.target.version or ""]
+    for noun in nouns:
+        args = noun.args[: len(noun.args) - len(surplus)] if noun is nouns[-1] else noun.args
+        resolved.append("/".join([noun.name, *args]))
+    return {"resolved": resolved}
+
+
+def _refuse_stale(ctx: Context, bound: Bound, found: Document) -> None:
+    """Refuse a write whose `If-Match` names another revision (RFC 9110, 13.1.1)."""
+    if not _listed(ctx, b"if-match", f'"{bound.endpoint.etag(ctx, found)}"', weak=False):
+        raise PreconditionFailed
+
+
+def _listed(ctx: Context, name: bytes, tag: str, *, weak: bool = True) -> bool:
+    """Whether a conditional header lists an entity tag, or is `*`."""
+    tags = [part.strip() for part in (ctx.header(name) or "").split(",")]
+    return "*" in tags or tag in tags or (weak and f"W/{tag}" in tags)
+
+
+def _location(ctx: Context, id: str) -> bytes:
+    """Where a created document is: the request's path and the new id."""
+    return f"{ctx.root_path}{ctx.path().rstrip('/')}/{id}".encode("latin-1")
+
+
+__all__ = ["STAGES", "Dispatch", "Endpoint", "Forbidden", "Principal", "place_of", "refuse", "walk"]

@@ -1,0 +1,86 @@
+"""Renderers: rows and JSON into the bytes of a media type. JSON is the dialect's; CSV and pretty JSON stand here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import orjson
+
+from .stores import Body, Rows
+
+# The first characters with which a spreadsheet begins a formula (ASVS 5.0, 1.2.10, and CR).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
+_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+MOST_COLUMNS = 256
+
+
+def pretty(payload: bytes, most: int) -> bytes:
+    """The JSON payload indented by two blanks; as it is if it is longer than `most` bytes."""
+    if len(payload) > most:
+        return payload
+    return orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2)
+
+
+class CsvTable:
+    """CSV (RFC 4180) of rows whose columns are those of the first piece, nested keys joined with `_`.
+
+    One header line; text that a spreadsheet would take for a formula gets a `'` before it.
+    """
+
+    def __init__(self) -> None:
+        self._columns: list[str] | None = None
+
+    def piece(self, rows: Iterable[Body]) -> bytes:
+        """The CSV of some rows, with the header line in front of the first ones."""
+        flat = [_flat(row) for row in rows]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\r\n")
+        if self._columns is None and flat:
+            self._columns = list(dict.fromkeys(name for row in flat for name in row))[:MOST_COLUMNS]
+            writer.writerow([_cell(name) for name in self._columns])
+        columns = self._columns or []
+        writer.writerows([[_cell(row.get(name)) for name in columns] for row in flat])
+        return out.getvalue().encode()
+
+    async def pieces(self, stream: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
+        """The CSV of a whole listing, piece by piece."""
+        async for rows in stream:
+            if rows.count:
+                yield self.piece(rows.parsed())
+
+
+def _flat(row: Any, prefix: str = "") -> dict[str, Any]:
+    """A row with the keys of nested objects joined by `_`."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items() if isinstance(row, dict) else [("value", row)]:
+        name = f"{prefix}_{key}" if prefix else key
+        if isinstance(value, dict):
+            flat.update(_flat(value, name))
+        else:
+            flat[name] = value
+    return flat
+
+
+def _cell(value: Any) -> Any:
+    """A cell's text; numbers stay as they are, lists are joined with commas."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, list):
+        value = ",".join(item if isinstance(item, str) else orjson.dumps(item).decode() for item in value)
+    return "'" + value if value.startswith(_FORMULA) else value
+
+
+def file_name(wanted: str | None, extension: str) -> str:
+    """A safe file name out of what the client asked for, `result` if nothing of it is left."""
+    base = re.split(r"[/\\]", wanted or "")[-1]
+    stem = base[: -len(extension) - 1] if base.lower().endswith(f".{extension}") else base
+    stem = _UNSAFE_NAME.sub("_", stem).strip("._")[:120]
+    return f"{stem or 'result'}.{extension}"

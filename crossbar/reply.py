@@ -1,0 +1,58 @@
+"""What operations return: a document, a page, a stream, plain JSON, or a Reply when more must be said.
+
+An operation may return any `Answer`. `None` means that there is nothing to show. What it becomes on the wire
+(status, envelope, media type) is decided by the pipeline and the dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from .stores import Body, Document, Rows
+
+Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+
+class Page(NamedTuple):
+    """One piece of a listing; `rows.first` and `rows.next` are plain keys, which the dialect seals."""
+
+    rows: Rows
+
+    @classmethod
+    def of(cls, rows: list[Body], next: str | None = None, first: str | None = None) -> Page:
+        """A page of rows that do not come from a store."""
+        return cls(Rows(orjson.dumps(rows)[1:-1], len(rows), first, next))
+
+
+class Stream(NamedTuple):
+    """A whole listing, piece by piece; nothing but the present piece is held in memory."""
+
+    pieces: AsyncIterator[Rows]
+
+
+Answer = Document | Page | Stream | Json
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer with a status, headers or envelope keys of its own; status 0 means what the operation implies."""
+
+    answer: Answer = None
+    status: int = 0
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    envelope: dict[str, Any] = field(default_factory=dict)
+
+
+def Created(answer: Answer = None, *, location: str | None = None, **envelope: Any) -> Reply:  # noqa: N802
+    """201: something was made; `location` is its path relative to the request's, usually its id."""
+    headers = ((b"location", location.encode()),) if location else ()
+    return Reply(answer, 201, headers, envelope)
+
+
+def Accepted(answer: Answer = None) -> Reply:  # noqa: N802
+    """202: the work was taken on and is done later."""
+    return Reply(answer, 202)

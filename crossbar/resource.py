@@ -1,0 +1,257 @@
+"""Resource: an endpoint whose documents live in a store, by declaration."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import orjson
+
+from .context import Context
+from .endpoint import Endpoint
+from .errors import (
+    BadIdentifier,
+    Conflict,
+    DocumentMissing,
+    InvalidData,
+    RevisionConflict,
+    UniqueConflict,
+    Violation,
+)
+from .filters import Filter, field_at, where
+from .pagination import Listing
+from .reply import Answer, Page, Reply, Stream
+from .stores import Body, Change, Delete, Document, Insert, Kind, Query, Replace, Rows
+
+Check = Callable[[Context, Body], Body | Awaitable[Body]]
+
+
+def new_id() -> str:
+    """A new document id: 32 hex digits that grow with time, 80 bits of them random."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+def merged(document: Any, patch: Any) -> Any:
+    """The document with the patch applied (RFC 7396): objects merge, null removes at any depth, all else replaces."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(document) if isinstance(document, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+class Resource(Endpoint):
+    """Documents of one kind in the tenant that the path leads into. Say what is true about them; the rest is here."""
+
+    provides: ClassVar[tuple[str, ...]] = ("application/json", "text/csv")
+    schema: ClassVar[str] = ""
+    """The name of the JSON Schema that a document keeps to; empty for any JSON object."""
+    summary: ClassVar[tuple[str, ...] | None] = None
+    """The top-level fields that a listing shows beside the id, None for all."""
+    unique: ClassVar[tuple[str, ...]] = ()
+    """Fields whose value may occur once in a tenant, as dotted paths."""
+    indexes: ClassVar[tuple[str, ...]] = ()
+    """Fields by which modules look documents up, as dotted paths; those of `parents` are added."""
+    private_indexes: ClassVar[tuple[str, ...]] = ()
+    """The same for fields of the private part."""
+    checks: ClassVar[tuple[Check, ...]] = ()
+    """Functions `(ctx, body) -> body`, folded over a valid body from left to right; each may refuse or change it."""
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """The one kind, called like the noun."""
+        indexes = tuple(dict.fromkeys((*self.indexes, *self.parents.values())))
+        return (Kind(self.name, self.summary, self.unique, indexes, self.private_indexes),)
+
+    def tenant(self, ctx: Context) -> str:
+        """The tenant whose documents these are."""
+        return ctx.home()
+
+    async def resolve(self, ctx: Context, id: str) -> None:
+        """Load the document into `ctx.found`; under a parent it must carry that parent's id."""
+        document = await ctx.app.store.get(self.tenant(ctx), self.name, id)
+        if document is None or not self._related(ctx, document):
+            raise BadIdentifier(cause=id)
+        ctx.found = document
+
+    async def validate(self, ctx: Context) -> None:
+        """Merge a patch into what was found, fill in defaults, check schema and rules, and keep the result."""
+        body = ctx.body
+        if ctx.bound is not None and ctx.bound.route.operation == "patch":
+            body = merged(ctx.document().data(), body)
+        if ctx.found is None:
+            self._refuse_reserved(ctx, body.get("id"))
+            for noun, field in self._parents_in(ctx):
+                body.setdefault(field, ctx.parents[noun].id)
+        body.pop("id", None)
+        violations: list[Violation] = []
+        if self.schema:
+            violations = ctx.app.schemas.compiled(self.schema).check(body)
+        if not violations:
+            for check in self.checks:
+                try:
+                    checked = check(ctx, body)
+                    body = await checked if inspect.isawaitable(checked) else checked
+                except InvalidData as refusal:
+                    violations += refusal.violations
+        if violations:
+            raise InvalidData(violations)
+        ctx.body = body
+
+    async def find(self, ctx: Context) -> Answer:
+        """The documents of the tenant, those of the parent if the path names one."""
+        return await listing(ctx, self.tenant(ctx), self.name, *self.of_parent(ctx))
+
+    async def create(self, ctx: Context) -> Reply | Answer:
+        """Store the body as a new document."""
+        return await self.insert(ctx, ctx.body)
+
+    async def read(self, ctx: Context, id: str) -> Reply | Answer:
+        """The document that was found."""
+        return ctx.document()
+
+    async def replace(self, ctx: Context, id: str) -> Reply | Answer:
+        """Put the body in the place of the document's."""
+        return await self.store(ctx, ctx.document().with_data(ctx.body))
+
+    async def patch(self, ctx: Context, id: str) -> Reply | Answer:
+        """Store the merged document."""
+        return await self.replace(ctx, id)
+
+    async def delete(self, ctx: Context, id: str) -> Reply | Answer:
+        """Take the document away; `should_soft_delete=false` destroys it."""
+        found = ctx.document()
+        purge = ctx.flag("should_soft_delete") is False
+        await write(ctx, Delete(found.tenant, found.kind, id, found.revision, purge))
+        facts = {"id": id, "created": found.created, "modified": ctx.now, "deleted": True}
+        return Reply(found, envelope={"metadata": facts})
+
+    async def insert(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
+        """Store a new document under a new id, and return it."""
+        document = self.made(ctx, body, private)
+        return (await write(ctx, Insert(document)))[0] or document
+
+    def made(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
+        """A new document of this resource, with an id of its own, not yet stored."""
+        return Document.of(self.tenant(ctx), self.name, new_id(), body, ctx.now, private)
+
+    async def store(self, ctx: Context, document: Document, *also: Change) -> Document:
+        """Write a document that stands at its revision, together with other changes, and return it as it now is."""
+        return (await write(ctx, Replace(document), *also))[0] or document
+
+    def of_parent(self, ctx: Context) -> list[Filter]:
+        """Filters that keep the documents of the parents that the path names; none without a parent."""
+        return [where(field, ctx.parents[noun].id) for noun, field in self._parents_in(ctx)]
+
+    def _parents_in(self, ctx: Context) -> list[tuple[str, str]]:
+        """The parents that the path names, each with the field that carries its id."""
+        return [(noun, field) for noun, field in self.parents.items() if noun in ctx.parents]
+
+    def _related(self, ctx: Context, document: Document) -> bool:
+        """Whether a document carries the id of every parent that the path names."""
+        parents = self._parents_in(ctx) if ctx.parents else []
+        return all(
+            field_at(document.data(), tuple(field.split("."))) == ctx.parents[noun].id for noun, field in parents
+        )
+
+    def _refuse_reserved(self, ctx: Context, id: Any) -> None:
+        """Refuse an id that no path could reach, because it would be read as the name of an endpoint."""
+        if isinstance(id, str) and id in ctx.app.registry.names:
+            raise InvalidData("id", "forbidden", "an id cannot be the name of an endpoint", value=id)
+
+
+async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
+    """The listing that the request asks for: a page of a kind's documents, or all of them as a stream."""
+    wanted = ctx.listing()
+    query = _query(ctx, wanted, tenant, kind, filters)
+    if not wanted.page.paginate:
+        return Stream(_pieces(ctx, query, wanted))
+    return Page(_projected(await ctx.app.store.page(query), wanted))
+
+
+def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterator[Rows]:
+    """All documents that the request's filters and times leave, in pieces, whatever page it asks for."""
+    return _pieces(ctx, _query(ctx, ctx.listing(), tenant, kind, filters))
+
+
+async def write(ctx: Context, *changes: Change) -> list[Document | None]:
+    """Carry out changes together; the store's refusals become the client's."""
+    try:
+        return await ctx.app.store.write(changes)
+    except UniqueConflict as conflict:
+        field = conflict.field
+        value = field_at(ctx.body, tuple(field.split(".")))
+        raise InvalidData(field, "unique", f"the {field} is already in use", cause=value, value=value) from None
+    except RevisionConflict:
+        raise Conflict("somebody else changed the document meanwhile: read it again and repeat the change") from None
+    except DocumentMissing as missing:
+        raise BadIdentifier(cause=missing.id) from None
+
+
+def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:
+    """The request's listing words as a query, its start_key opened."""
+    page = wanted.page
+    for first, last in (("created_from", "created_to"), ("modified_from", "modified_to")):
+        begin, end = getattr(wanted, first), getattr(wanted, last)
+        if begin is not None and end is not None and begin > end:
+            raise InvalidData(first, "date_range", f"{first} is after {last}", cause=begin)
+    start = None
+    if page.start is not None:
+        start = ctx.app.start_keys.open(page.start, ctx.binding(wanted), ctx.started_at)
+    return Query(
+        tenant,
+        kind,
+        (*filters, *wanted.filters),
+        page.descending,
+        start,
+        page.size,
+        wanted.full or bool(wanted.fields),
+        wanted.created_from,
+        wanted.created_to,
+        wanted.modified_from,
+        wanted.modified_to,
+    )
+
+
+async def _pieces(ctx: Context, query: Query, wanted: Listing | None = None) -> AsyncIterator[Rows]:
+    """All documents of a query, some hundred at a time, each piece read when the one before it was used."""
+    query = replace(query, limit=ctx.app.settings.paging.stream_rows)
+    while True:
+        rows = await ctx.app.store.page(query)
+        yield rows if wanted is None else _projected(rows, wanted)
+        if rows.next is None:
+            return
+        query = replace(query, start=rows.next)
+
+
+def _projected(rows: Rows, wanted: Listing) -> Rows:
+    """The rows cut down to the fields asked for, and their id."""
+    if not wanted.fields or not rows.count:
+        return rows
+    paths = [tuple(field.split(".")) for field in dict.fromkeys(("id", *wanted.fields))]
+    projected = []
+    for row in rows.parsed():
+        kept: Body = {}
+        for path in paths:
+            value = field_at(row, path)
+            if value is not None:
+                _put(kept, path, value)
+        projected.append(kept)
+    return replace(rows, joined=orjson.dumps(projected)[1:-1])
+
+
+def _put(into: Body, path: tuple[str, ...], value: Any) -> None:
+    """Set a nested field, making the objects on the way."""
+    for key in path[:-1]:
+        below = into.setdefault(key, {})
+        if not isinstance(below, dict):
+            return
+        into = below
+    into[path[-1]] = value

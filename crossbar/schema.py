@@ -1,0 +1,230 @@
+"""JSON Schema (draft 2020-12) to violations keyed by field and rule, with defaults and Kazoo's leniency.
+
+Defaults are filled in first, also inside objects and lists that are there. `jsonschema-rs` finds every violation;
+a table turns its keywords into Kazoo's codes and sentences (Crossbar reference, section 9). Text that stands
+where a number or a boolean belongs is converted, as Kazoo's clients expect, and the document checked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from .errors import Violation
+
+Json = Any
+BASE = "crossbar:///schemas/"
+_HIDDEN = frozenset({"password", "credentials", "api_key", "secret"})
+
+
+class SchemaError(ValueError):
+    """A schema that cannot be used; the message names it and the place in it."""
+
+
+class Schemas:
+    """Schemas by name, each compiled when it is first used."""
+
+    def __init__(self, sources: Mapping[str, Callable[[], bytes]]) -> None:
+        self._sources = dict(sources)
+        self._documents: dict[str, dict[str, Json]] = {}
+        self._compiled: dict[str, Schema] = {}
+
+    def names(self) -> list[str]:
+        """The names of all schemas, sorted."""
+        return sorted(self._sources)
+
+    def add(self, name: str, source: Callable[[], bytes]) -> None:
+        """Add a schema, or put a newer one in the place of an old one."""
+        self._sources[name] = source
+        self._documents.pop(name, None)
+        self._compiled.clear()
+
+    def document(self, name: str) -> dict[str, Json] | None:
+        """The schema as JSON, None if there is none of that name; SchemaError if it is no JSON object."""
+        if name not in self._documents:
+            if name not in self._sources:
+                return None
+            try:
+                found = orjson.loads(self._sources[name]())
+            except (OSError, orjson.JSONDecodeError) as error:
+                raise SchemaError(f"schema {name!r}: {str(error).splitlines()[0]}") from None
+            if not isinstance(found, dict):
+                raise SchemaError(f"schema {name!r} is no JSON object")
+            self._documents[name] = found
+        return self._documents[name]
+
+    def compiled(self, name: str) -> Schema:
+        """The schema ready for use; SchemaError if it is missing or not valid as a schema."""
+        schema = self._compiled.get(name)
+        if schema is None:
+            document = self.document(name)
+            if document is None:
+                raise SchemaError(f"there is no schema {name!r}")
+            schema = self._compiled[name] = Schema(name, document, self._retrieve)
+        return schema
+
+    def _retrieve(self, uri: str) -> Json:
+        document = self.document(uri.removeprefix(BASE))
+        if document is None:
+            raise SchemaError(f"$ref to {uri!r}, which is no schema here")
+        return document
+
+
+class Schema:
+    """One schema, compiled: `check` says what is wrong with a document and makes it right where that is allowed."""
+
+    def __init__(self, name: str, document: dict[str, Json], retrieve: Callable[[str], Json]) -> None:
+        self.name = name
+        self.document = document
+        self._retrieve = retrieve
+        try:
+            self._validator = jsonschema_rs.Draft202012Validator(
+                document, retriever=retrieve, base_uri=BASE + name, validate_formats=True
+            )
+        except (ValueError, jsonschema_rs.ReferencingError) as error:
+            raise SchemaError(f"schema {name!r}: {str(error).splitlines()[0]}") from None
+        self._fill = _filler(document)
+
+    def check(self, body: dict[str, Json]) -> list[Violation]:
+        """Every violation in the body, which is changed in place: defaults filled in, text converted."""
+        if self._fill is not None:
+            self._fill(body)
+        errors = list(self._validator.iter_errors(body))
+        if errors and _convert(body, errors):
+            errors = list(self._validator.iter_errors(body))
+        return [violation for error in errors for violation in _violations(error, body)]
+
+
+# Keyword of JSON Schema -> Kazoo's code and its sentence, filled with the rule's target.
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "type": ("type", "Value did not match type(s): {target}"),
+    "enum": ("enum", "Value not found in enumerated list of values: {target}"),
+    "const": ("enum", "Value must be {target}"),
+    "minLength": ("minLength", "String must be at least {target} characters"),
+    "maxLength": ("maxLength", "String must not be more than {target} characters"),
+    "minimum": ("minimum", "Value must be at least {target}"),
+    "maximum": ("maximum", "Value must be at most {target}"),
+    "exclusiveMinimum": ("minimum", "Value must be more than {target}"),
+    "exclusiveMaximum": ("maximum", "Value must be less than {target}"),
+    "minItems": ("minItems", "The list must have at least {target} items"),
+    "maxItems": ("maxItems", "The list is more than {target} items"),
+    "minProperties": ("minProperties", "The object must have at least {target} keys"),
+    "maxProperties": ("maxProperties", "The object must not have more than {target} keys"),
+    "uniqueItems": ("uniqueItems", "List of items is not unique"),
+    "additionalItems": ("additionalItems", "The list may only hold the items that the schema defines"),
+    "pattern": ("pattern", "Failed to match pattern {target!r}"),
+    "dependentRequired": ("dependencies", "Dependencies were not validated"),
+    "multipleOf": ("divisibleBy", "Value not divisible by {target}"),
+    "not": ("disallow", "Value is disallowed by the schema"),
+    "format": ("wrong_format", "Field is not in the correct format: {target}"),
+    "oneOf": ("not_one_schema_valid", "Value matches none of the forms that the schema allows"),
+    "oneOfMultipleValid": ("more_than_one_schema_valid", "Value matches more than one of the forms allowed"),
+    "anyOf": ("any_schemas_not_valid", "Value matches none of the forms that the schema allows"),
+    "falseSchema": ("additionalProperties", "The schema does not allow this field"),
+    "propertyNames": ("patternProperties", "A key of the object is not allowed by the schema"),
+}
+_TARGETS = ("limit", "types", "options", "pattern", "format", "multiple_of", "expected_value")
+
+
+def _violations(error: Any, body: Json) -> Iterable[Violation]:
+    """The violations that one error of the validator stands for: one, or one for each surplus field."""
+    path = tuple(error.instance_path)
+    keyword = error.kind.name
+    details = error.kind.as_dict()
+    if keyword == "required":
+        missing = details["property"]
+        yield Violation((*path, missing), "required", "Field is required but missing")
+    elif keyword in ("additionalProperties", "unevaluatedProperties"):
+        for name in details["unexpected"]:
+            yield Violation(
+                (*path, name),
+                "additionalProperties",
+                "Strict checking of data is enabled; only include schema-defined properties",
+            )
+    else:
+        code, sentence = _SENTENCES.get(keyword, (keyword, "failed to validate"))
+        target = next((details[key] for key in _TARGETS if key in details), None)
+        value = None if path and path[-1] in _HIDDEN else _at(body, path)
+        yield Violation(path, code, sentence.format(target=_readable(target)), target=target, value=value)
+
+
+def _readable(target: Any) -> Any:
+    return ", ".join(str(item) for item in target) if isinstance(target, list) else target
+
+
+def _at(body: Json, path: Iterable[str | int]) -> Json:
+    for step in path:
+        body = body[step]
+    return body
+
+
+def _convert(body: Json, errors: Iterable[Any]) -> bool:
+    """Whether any text was turned into the number or boolean that its place wants."""
+    changed = False
+    for error in errors:
+        path = list(error.instance_path)
+        if error.kind.name != "type" or not path:
+            continue
+        holder = _at(body, path[:-1])
+        value = holder[path[-1]]
+        for wanted in error.kind.as_dict()["types"] if isinstance(value, str) else ():
+            converted = _CONVERT[wanted](value) if wanted in _CONVERT else None
+            if converted is not None:
+                holder[path[-1]] = converted
+                changed = True
+                break
+    return changed
+
+
+def _integer(text: str) -> int | None:
+    digits = text[1:] if text[:1] == "-" else text
+    if digits.isascii() and digits.isdigit() and len(digits) <= 18:
+        return int(text)
+    return None
+
+
+def _number(text: str) -> float | None:
+    # NOTE: float() takes "nan", "1_0" and blanks, none of which is a JSON number.
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if type(found) in (int, float) and abs(found) < 2**63 else None
+
+
+_CONVERT: dict[str, Callable[[str], Json]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": lambda text: {"true": True, "false": False}.get(text),
+}
+
+Filler = Callable[[Json], None]
+
+
+def _filler(schema: Json) -> Filler | None:
+    """A function that puts a schema's defaults into a value that the schema describes, None if it has none."""
+    if not isinstance(schema, dict):
+        return None
+    rules = {name: rule for name, rule in schema.get("properties", {}).items() if isinstance(rule, dict)}
+    defaults = [(name, orjson.dumps(rule["default"])) for name, rule in rules.items() if "default" in rule]
+    nested = [(name, inner) for name, rule in rules.items() if (inner := _filler(rule)) is not None]
+    each = _filler(schema.get("items"))
+    if not defaults and not nested and each is None:
+        return None
+
+    def fill(value: Json) -> None:
+        if isinstance(value, dict):
+            for name, default in defaults:
+                if name not in value:
+                    value[name] = orjson.loads(default)
+            for name, inner in nested:
+                if name in value:
+                    inner(value[name])
+        elif isinstance(value, list) and each is not None:
+            for item in value:
+                each(item)
+
+    return fill

@@ -1,0 +1,223 @@
+"""Typed settings, declared once: their names, defaults, bounds and meaning.
+
+Order of precedence, the later wins: the defaults below, a TOML file, the environment
+(`CROSSBAR__SERVER__PORT=9000`, each value read as TOML and else as text), the command line.
+All faults of all sources are reported together, each with its key and, for an unknown key, the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from .errors import SettingsError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Size = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[int, Meta(ge=1)]
+
+
+class Group(Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of settings."""
+
+
+class Server(Group, frozen=True):
+    """Where the server listens, and as whom it answers."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    node: str = "crossbar"
+    grace: Seconds = 30
+    connections: Size = 1000
+
+
+class StoreSettings(Group, frozen=True):
+    """Which store holds the documents."""
+
+    url: str = "sqlite:///crossbar.db"
+
+
+class Modules(Group, frozen=True):
+    """Which endpoint modules take part."""
+
+    folder: str = ""
+    disabled: tuple[str, ...] = ()
+
+
+class Limits(Group, frozen=True):
+    """What one request may bring; sizes in bytes."""
+
+    target: Annotated[int, Meta(ge=64, le=16384)] = 8192
+    headers: Annotated[int, Meta(ge=1024, le=65536)] = 16384
+    header_count: Annotated[int, Meta(ge=10, le=1000)] = 100
+    segments: Annotated[int, Meta(ge=4, le=256)] = 32
+    segment: Annotated[int, Meta(ge=32, le=4096)] = 256
+    query_words: Annotated[int, Meta(ge=1, le=1000)] = 100
+    query_word: Annotated[int, Meta(ge=16, le=8192)] = 2048
+    body: Annotated[int, Meta(ge=1024, le=8388608)] = 1048576
+    body_seconds: Seconds = 60
+    depth: Annotated[int, Meta(ge=4, le=200)] = 64
+    keys: Size = 1000
+    key: Size = 256
+    nodes: Size = 100_000
+    pretty: Size = 262_144
+
+
+class Paging(Group, frozen=True):
+    """How listings are cut into pages."""
+
+    page_size: Annotated[int, Meta(ge=1, le=1000)] = 50
+    maximum: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    key_life: Seconds = 86_400
+    stream_rows: Annotated[int, Meta(ge=1, le=10_000)] = 500
+
+
+class Auth(Group, frozen=True):
+    """Tokens and passwords."""
+
+    token_life: Seconds = 3600
+    echo_token: bool = True
+    hash_memory: Annotated[int, Meta(ge=8, le=1024)] = 46
+    hash_threads: Annotated[int, Meta(ge=1, le=16)] = 2
+
+
+class Log(Group, frozen=True):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    access: bool = True
+
+
+class Settings(Group, frozen=True):
+    """Everything that can be set."""
+
+    server: Server = field(default_factory=Server)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    modules: Modules = field(default_factory=Modules)
+    limits: Limits = field(default_factory=Limits)
+    paging: Paging = field(default_factory=Paging)
+    auth: Auth = field(default_factory=Auth)
+    log: Log = field(default_factory=Log)
+
+
+ENVIRONMENT_PREFIX = "CROSSBAR__"
+
+
+def load(
+    path: str | Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings from a TOML file, environment variables and dotted overrides (`{"server.port": 9000}`).
+
+    Raises SettingsError with every fault at once: a file that cannot be read or parsed, unknown keys, wrong types,
+    values out of bounds.
+    """
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    source = str(path) if path else "settings"
+    if path is not None:
+        _merge(merged, _read(Path(path)), origins, source)
+    for name, text in (environment or {}).items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+            _merge(merged, _nested(keys, _literal(text)), origins, name)
+    for dotted, value in (overrides or {}).items():
+        if value is not None:
+            _merge(merged, _nested(dotted.split("."), value), origins, f"option {dotted}")
+    if not merged:
+        return Settings()
+    faults = _faults(merged, origins)
+    if faults:
+        raise SettingsError(faults, source)
+    return msgspec.convert(merged, Settings)
+
+
+def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of this process: `load` with its environment variables."""
+    return load(path, os.environ, overrides)
+
+
+def known_keys() -> list[str]:
+    """Every setting's dotted key, in the order of declaration."""
+    return [
+        f"{table.name}.{entry.name}"
+        for table in msgspec.structs.fields(Settings)
+        for entry in msgspec.structs.fields(table.type)
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError([f"cannot read the file: {error.strerror}"], str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"not TOML: {error}"], str(path)) from None
+
+
+def _literal(text: str) -> Any:
+    """The text read as a TOML value, or the text itself if it is none."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    nested: dict[str, Any] = value
+    return nested
+
+
+def _merge(
+    into: dict[str, Any], new: Mapping[str, Any], origins: dict[str, str], origin: str, prefix: str = ""
+) -> None:
+    for key, value in new.items():
+        dotted = prefix + key
+        origins[dotted] = origin
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value, origins, origin, dotted + ".")
+        else:
+            into[key] = value
+            if isinstance(value, dict):
+                into[key] = {}
+                _merge(into[key], value, origins, origin, dotted + ".")
+
+
+def _faults(merged: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
+    """Every fault of the merged settings, as sentences that begin with the key."""
+    import jsonschema_rs
+
+    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(Settings), offline=True)
+    faults = []
+    for error in validator.iter_errors(merged):
+        path = [str(step) for step in error.instance_path]
+        details = error.kind.as_dict()
+        if error.kind.name == "additionalProperties":
+            for name in details["unexpected"]:
+                key = ".".join([*path, name])
+                faults.append(_told(key, "no such setting" + _nearest(key), origins))
+        else:
+            faults.append(_told(".".join(path), error.message, origins))
+    return sorted(faults)
+
+
+def _told(key: str, what: str, origins: Mapping[str, str]) -> str:
+    origin = origins.get(key)
+    return f"{key}: {what} (from {origin})" if origin else f"{key}: {what}"
+
+
+def _nearest(key: str) -> str:
+    tables = [table.name for table in msgspec.structs.fields(Settings)]
+    near = difflib.get_close_matches(key, known_keys() if "." in key else tables, 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

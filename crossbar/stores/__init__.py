@@ -1,0 +1,197 @@
+"""The store port: documents by (tenant, kind, id), revision-checked writes, keyset listings.
+
+A **document** is one stored thing. Its body is the client's, as JSON that we encoded ourselves; all else is
+ours. The tenant is part of the key of every call, so that a read across tenants cannot be written.
+
+Listings are ordered by `key`: the creation time, padded, then the id. It never changes and is unique, so that a
+walk over pages sees every document that was there throughout exactly once, whatever else is written meanwhile.
+
+Semantics that every store shares, and that `tests/contract` checks against the memory store:
+
+- `write` is all or nothing; a Replace or Delete that names a revision succeeds only at that revision.
+- Deleted documents (soft or not) are gone from `get`, `page` and `find`, and free their unique values.
+- A unique field (dotted path) may hold each text, number or boolean once in a tenant; missing and null never clash.
+- A document whose `expires` has passed is as good as deleted.
+- `version()` changes at the latest when a write of anybody, in any process, is visible to `get`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from ..filters import Filter
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One stored thing.
+
+    `body` is a compact JSON object that carries its own `id`; `private` is a JSON object that never leaves
+    the server. `created`, `modified` and `expires` are Unix seconds. `revision` starts at 1 and grows by one
+    with every write.
+    """
+
+    tenant: str
+    kind: str
+    id: str
+    body: bytes
+    created: int
+    modified: int
+    revision: int = 1
+    private: bytes | None = None
+    expires: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Where the document stands in listings."""
+        return listing_key(self.created, self.id)
+
+    @classmethod
+    def of(cls, tenant: str, kind: str, id: str, body: Body, now: int, private: Body | None = None) -> Document:
+        """A new document with this body, whose id is put into it."""
+        encoded = orjson.dumps({"id": id, **body})
+        return cls(tenant, kind, id, encoded, now, now, private=orjson.dumps(private) if private else None)
+
+    def data(self) -> Body:
+        """The body as a dict of its own, free to be changed."""
+        body: Body = orjson.loads(self.body)
+        return body
+
+    def secrets(self) -> Body:
+        """The private part as a dict of its own, empty if there is none."""
+        private: Body = orjson.loads(self.private) if self.private else {}
+        return private
+
+    def with_data(self, data: Body) -> Document:
+        """The same document with another body, id included; revision and times are the store's to set."""
+        return replace(self, body=orjson.dumps({"id": self.id, **data}))
+
+    def with_secrets(self, private: Body) -> Document:
+        """The same document with another private part."""
+        return replace(self, private=orjson.dumps(private) if private else None)
+
+
+def listing_key(created: int, id: str = "") -> str:
+    """The place in a listing of a document created at that Unix second."""
+    return f"{created:012d}{id}"
+
+
+class Kind(NamedTuple):
+    """What a store must know about one kind of document before it can hold any.
+
+    `summary` names the top-level fields that a listing shows beside `id` (None: the whole body); `unique` and
+    `indexes` are dotted paths into the body; `private_indexes` are paths into the private part.
+    """
+
+    name: str
+    summary: tuple[str, ...] | None = None
+    unique: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    private_indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which documents of one kind, from where, in which order, and how many.
+
+    `start` is the key of the first document wanted, included. `created_from`, `created_to`, `modified_from`
+    and `modified_to` are Unix seconds, both ends included. `full` asks for whole bodies, not summaries.
+    """
+
+    tenant: str
+    kind: str
+    filters: tuple[Filter, ...] = ()
+    descending: bool = True
+    start: str | None = None
+    limit: int = 50
+    full: bool = False
+    created_from: int | None = None
+    created_to: int | None = None
+    modified_from: int | None = None
+    modified_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A piece of a listing: `count` JSON documents joined by commas, the first one's key and the next one's.
+
+    `next` is the key of the document that follows the piece, None if there is none.
+    """
+
+    joined: bytes
+    count: int
+    first: str | None
+    next: str | None
+
+    def parsed(self) -> list[Body]:
+        """The documents, decoded."""
+        rows: list[Body] = orjson.loads(b"[" + self.joined + b"]")
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Add a document; UniqueConflict if its id or a unique field is taken."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write body, private part and expiry of a document that stands at `document.revision`.
+
+    The creation time stays; `modified` becomes now. DocumentMissing or RevisionConflict otherwise.
+    """
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take a document out of every listing; `purge` destroys it, otherwise it is kept aside for an operator.
+
+    With `revision` it must stand at that revision. DocumentMissing or RevisionConflict otherwise.
+    """
+
+    tenant: str
+    kind: str
+    id: str
+    revision: int | None = None
+    purge: bool = False
+
+
+Change = Insert | Replace | Delete
+
+
+class Store(Protocol):
+    """Where documents live. Every method may raise StoreUnavailable."""
+
+    async def open(self, kinds: Iterable[Kind]) -> None:
+        """Connect, and make ready to hold these kinds; idempotent, and called again when kinds change."""
+
+    async def close(self) -> None:
+        """Let go of everything; what was acknowledged is safe."""
+
+    def version(self) -> int | None:
+        """A number that differs once anything was written; None if the store cannot tell, so never cache."""
+
+    async def get(self, tenant: str, kind: str, id: str) -> Document | None:
+        """The document, or None."""
+
+    async def page(self, query: Query) -> Rows:
+        """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
+
+    async def find(self, query: Query) -> list[Document]:
+        """Up to `limit` whole documents of the listing, for code that needs their private parts."""
+
+    async def write(self, changes: Sequence[Change]) -> list[Document | None]:
+        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
+
+    async def health(self) -> str:
+        """A short sentence about the store that answers; raises StoreUnavailable if it does not."""

@@ -1,0 +1,21 @@
+"""What server this is."""
+
+from crossbar import Context, Endpoint, Json, __version__
+
+
+class About(Endpoint):
+    """The name and version of the server, for anybody who is logged in."""
+
+    name = "about"
+
+    async def authorize(self, ctx: Context) -> None:
+        """Anybody who is known may ask, in an account or outside of any."""
+
+    async def find(self, ctx: Context) -> Json:
+        """The server's name, version and node, and the host name that the client used."""
+        return {
+            "name": "crossbar",
+            "version": __version__,
+            "node": ctx.app.settings.server.node,
+            "used_host": ctx.header(b"host") or "",
+        }

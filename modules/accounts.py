@@ -1,0 +1,166 @@
+"""Accounts: the tree of tenants. Every other noun belongs to one of them."""
+
+import secrets
+from hashlib import sha256
+
+from crossbar import (
+    Answer,
+    Body,
+    Change,
+    Conflict,
+    Context,
+    Delete,
+    Document,
+    Forbidden,
+    Insert,
+    Json,
+    Page,
+    Query,
+    Reply,
+    Resource,
+    action,
+    holding,
+    listing,
+    login_name,
+    where,
+    write,
+)
+
+
+def with_realm(ctx: Context, body: Body) -> Body:
+    """Give an account without a realm one of its own, and write realms in lower case."""
+    realm = body.get("realm")
+    body["realm"] = realm.lower() if isinstance(realm, str) and realm else f"{secrets.token_hex(4)}.sip.invalid"
+    return body
+
+
+def hashed_key(key: str) -> str:
+    """The id under which an API key is found; the key itself is only in its account's private part."""
+    return sha256(key.encode()).hexdigest()
+
+
+class Accounts(Resource):
+    """An account and its place in the tree. A new one goes below the account in the path, or the caller's."""
+
+    name = "accounts"
+    schema = "accounts"
+    summary = ("name", "realm", "enabled")
+    unique = ("name", "realm")
+    private_indexes = ("parent", "login_name")
+    tenants = True
+    operations = ("create", "read", "replace", "patch", "delete")
+    checks = (with_realm,)
+
+    def tenant(self, ctx: Context) -> str:
+        """Accounts themselves belong to nobody but the tree."""
+        return ""
+
+    async def authorize(self, ctx: Context) -> None:
+        """Outside of an account, making one is all that can be done; the tenant rule has checked the rest."""
+        if ctx.bound is not None and ctx.bound.endpoint is self:
+            route = ctx.bound.route.name
+            own = ctx.tenant == ctx.caller().account_id
+            if own and route == "delete":
+                raise Forbidden("an account cannot delete itself")
+
+    async def create(self, ctx: Context) -> Answer | Reply:
+        """A new account below the caller's own."""
+        return await self._plant(ctx, ctx.caller().account_id)
+
+    @action("PUT {id}")
+    async def create_below(self, ctx: Context, id: str) -> Answer | Reply:
+        """A new account below this one."""
+        parent = ctx.document()
+        ctx.found = None
+        await self.validate(ctx)
+        created = await self._plant(ctx, parent.id)
+        return Reply(created, 201, ((b"location", f"{ctx.root_path}/v2/accounts/{created.id}".encode()),))
+
+    async def replace(self, ctx: Context, id: str) -> Answer | Reply:
+        """Put the body in the place of the account's."""
+        account = ctx.document()
+        private = {**account.secrets(), "login_name": login_name(ctx.body["name"])}
+        ctx.found = account.with_secrets(private)
+        return await super().replace(ctx, id)
+
+    async def delete(self, ctx: Context, id: str) -> Answer | Reply:
+        """Take the account away, if nothing is below it."""
+        if await ctx.app.store.find(Query("", self.name, (where("parent", id, private=True),), limit=1)):
+            raise Conflict("the account has descendants: delete them first", word="account_has_descendants")
+        return await super().delete(ctx, id)
+
+    @action("GET {id}/children")
+    async def children(self, ctx: Context, id: str) -> Answer:
+        """The accounts directly below."""
+        return await listing(ctx, "", self.name, where("parent", id, private=True))
+
+    @action("GET {id}/descendants")
+    async def descendants(self, ctx: Context, id: str) -> Answer:
+        """All accounts below, at any depth."""
+        return await listing(ctx, "", self.name, holding("tree", id, private=True))
+
+    @action("GET {id}/siblings")
+    async def siblings(self, ctx: Context, id: str) -> Answer:
+        """The accounts with the same parent, which the caller must be above; the account itself is among them."""
+        parent = ctx.document().secrets().get("parent", "")
+        if not parent:
+            return Page.of([])
+        if id == ctx.caller().account_id:
+            raise Forbidden("the siblings of your own account belong to somebody else")
+        return await listing(ctx, "", self.name, where("parent", parent, private=True))
+
+    @action("GET {id}/parents")
+    async def ancestors(self, ctx: Context, id: str) -> Json:
+        """The accounts above, as far up as the caller's own, the nearest last."""
+        return await self._above(ctx, id)
+
+    @action("GET {id}/tree")
+    async def tree(self, ctx: Context, id: str) -> Json:
+        """The same as `parents`, under the name that newer clients use."""
+        return await self._above(ctx, id)
+
+    @action("GET {id}/api_key")
+    async def api_key(self, ctx: Context, id: str) -> Json:
+        """The account's API key, for programs that log in with `api_auth`."""
+        return {"api_key": ctx.document().secrets().get("api_key", "")}
+
+    @action("PUT {id}/api_key")
+    async def new_api_key(self, ctx: Context, id: str) -> Reply:
+        """A new API key in the place of the old one; tokens that the old one brought end at once."""
+        account = ctx.document()
+        private = account.secrets()
+        old = private.get("api_key")
+        key = private["api_key"] = secrets.token_hex(32)
+        private["identity"] = secrets.token_hex(16)
+        changes: list[Change] = [Insert(key_document(ctx.now, key, id))]
+        if old and await ctx.app.store.get("", "api_keys", hashed_key(old)) is not None:
+            changes.append(Delete("", "api_keys", hashed_key(old), purge=True))
+        await self.store(ctx, account.with_secrets(private), *changes)
+        return Reply({"api_key": key}, 201)
+
+    async def _plant(self, ctx: Context, parent: str) -> Document:
+        """Store the body as a new account below `parent`."""
+        tree = [*(await ctx.app.tenants.ancestors(parent)), parent]
+        key = secrets.token_hex(32)
+        private: Body = {
+            "tree": tree,
+            "parent": parent,
+            "api_key": key,
+            "identity": secrets.token_hex(16),
+            "login_name": login_name(ctx.body["name"]),
+        }
+        account = self.made(ctx, ctx.body, private)
+        stored = await write(ctx, Insert(account), Insert(key_document(ctx.now, key, account.id)))
+        return stored[0] or account
+
+    async def _above(self, ctx: Context, id: str) -> list[Body]:
+        own = ctx.caller().account_id
+        tree = await ctx.app.tenants.ancestors(id)
+        visible = tree[tree.index(own) :] if own in tree else ()
+        found = [await ctx.app.tenants.account(ancestor) for ancestor in visible]
+        return [{"id": account.id, "name": account.data().get("name")} for account in found if account is not None]
+
+
+def key_document(now: int, key: str, account_id: str) -> Document:
+    """What an API key is found by."""
+    return Document.of("", "api_keys", hashed_key(key), {"account_id": account_id}, now)

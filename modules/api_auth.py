@@ -1,0 +1,32 @@
+"""Logging in as an account, with its API key."""
+
+from hashlib import sha256
+
+from crossbar import ANONYMOUS, Context, Created, Endpoint, InvalidData, Json, Principal, Reply, Unauthorized, enabled
+
+
+class ApiAuth(Endpoint):
+    """Tokens for programs: an API key stands for the account as a whole, not for one of its users."""
+
+    name = "api_auth"
+
+    async def authenticate(self, ctx: Context) -> Principal | None:
+        """Whoever logs in is not known yet."""
+        return ANONYMOUS if ctx.verb == "PUT" else None
+
+    async def authorize(self, ctx: Context) -> None:
+        """Anybody may try."""
+
+    async def create(self, ctx: Context) -> Reply:
+        """A new token, and the account that it stands for."""
+        violations = ctx.app.schemas.compiled("api_auth").check(ctx.body)
+        if violations:
+            raise InvalidData(violations)
+        # NOTE: keys are 256 random bits, so a fast digest keeps them; the store never holds the key itself.
+        key = await ctx.app.store.get("", "api_keys", sha256(ctx.body["api_key"].encode()).hexdigest())
+        account = await ctx.app.tenants.account(key.data()["account_id"]) if key is not None else None
+        if account is None or not enabled(account):
+            raise Unauthorized
+        token = ctx.app.tokens.mint(account, None, "cb_api_auth")
+        answer: dict[str, Json] = {"account_id": account.id, "account_name": account.data().get("name"), "apps": []}
+        return Created(answer, auth_token=token)

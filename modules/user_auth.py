@@ -1,0 +1,73 @@
+"""Logging in as a user, with the digest of user name and password."""
+
+from typing import Any
+
+from crossbar import (
+    ANONYMOUS,
+    Context,
+    Created,
+    Document,
+    Endpoint,
+    InvalidData,
+    Json,
+    Principal,
+    Query,
+    Reply,
+    Unauthorized,
+    enabled,
+    find_user,
+    login_name,
+    where,
+)
+
+
+class UserAuth(Endpoint):
+    """Tokens for users: `credentials` is md5 or sha1 of `username:password`, beside what names the account."""
+
+    name = "user_auth"
+
+    async def authenticate(self, ctx: Context) -> Principal | None:
+        """Whoever logs in is not known yet."""
+        return ANONYMOUS if ctx.verb == "PUT" else None
+
+    async def authorize(self, ctx: Context) -> None:
+        """Anybody may try."""
+
+    async def create(self, ctx: Context) -> Reply:
+        """A new token, and who it stands for."""
+        body = ctx.body
+        violations = ctx.app.schemas.compiled("user_auth").check(body)
+        if violations:
+            raise InvalidData(violations)
+        method = "sha" if body.get("method") in ("sha", "sha1") else "md5"
+        account = await self._account(ctx, body)
+        user = await find_user(ctx.app.store, ctx.app.hasher, account, method, body["credentials"])
+        if account is None or user is None or not enabled(account) or not enabled(user):
+            raise Unauthorized
+        token = ctx.app.tokens.mint(account, user, "cb_user_auth")
+        account_data = account.data()
+        answer: dict[str, Json] = {
+            "account_id": account.id,
+            "owner_id": user.id,
+            "account_name": account_data.get("name"),
+            "language": user.data().get("language") or account_data.get("language") or "en-us",
+            "is_reseller": bool(account_data.get("is_reseller", False)),
+            "reseller_id": next(iter((await ctx.app.tenants.ancestors(account.id))[-1:]), account.id),
+            "apps": [],
+        }
+        return Created(answer, auth_token=token)
+
+    async def _account(self, ctx: Context, body: dict[str, Any]) -> Document | None:
+        """The account that the request names, by name, realm, phone number or id."""
+        name = body.get("account_name")
+        realm = body.get("account_realm") or body.get("realm")
+        if body.get("account_id"):
+            return await ctx.app.tenants.account(body["account_id"])
+        if name:
+            wanted = where("login_name", login_name(name), private=True)
+        elif realm:
+            wanted = where("realm", realm)
+        else:
+            raise InvalidData("account_name", "required", "name the account: account_name, account_realm or account_id")
+        found = await ctx.app.store.find(Query("", "accounts", (wanted,), limit=1, full=True))
+        return next(iter(found), None)
