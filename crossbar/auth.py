@@ -159,6 +159,8 @@ class Tenants:
 
         Raises BadIdentifier otherwise, the same for an account of somebody else and for one that does not exist.
         """
+        if not principal.account_id:
+            raise Unauthorized
         account = await self.account(id)
         if account is None or (id != principal.account_id and principal.account_id not in self._ancestors[id]):
             raise BadIdentifier(cause=id)

@@ -117,6 +117,8 @@ class Endpoint:
     """Whether every token after the name is an argument, also one that is an endpoint's name."""
     tenants: ClassVar[bool] = False
     """Whether the first argument names a tenant, so that all nouns after it belong to that tenant."""
+    anywhere: ClassVar[bool] = False
+    """Whether it also answers outside of any tenant, to every caller who is known."""
 
     routes: ClassVar[tuple[Route, ...]] = ()
     overrides: ClassVar[frozenset[str]] = frozenset()
@@ -154,9 +156,10 @@ class Endpoint:
     async def authorize(self, ctx: Context) -> None:
         """Raise Forbidden if the caller may not do this. The tenant rule: the path must lead into a tenant.
 
-        That the caller may enter that tenant is settled when it is resolved, once for all endpoints.
+        That the caller may enter that tenant is settled when it is resolved, once for all endpoints; inside of one,
+        only endpoints with an `authorize` of their own are asked.
         """
-        if ctx.tenant is None:
+        if ctx.tenant is None and not self.anywhere:
             raise Forbidden("this noun belongs to an account: begin the path with accounts/{id}")
 
     async def validate(self, ctx: Context) -> None:

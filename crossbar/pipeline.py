@@ -53,20 +53,22 @@ WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 def tokenize(ctx: Context) -> None:
     """1. Which dialect, and which nouns: the raw path within its limits, split, each token decoded once."""
-    limits = ctx.app.settings.limits
+    app = ctx.app
+    limits = app.settings.limits
     path = ctx.raw_path
     if len(path) + len(ctx.query_string) > limits.target:
         raise UriTooLong(f"the path and query are longer than {limits.target} bytes")
-    if len(ctx.scope["headers"]) > limits.header_count or _header_bytes(ctx) > limits.headers:
+    headers = ctx.scope["headers"]
+    if len(headers) > limits.header_count or sum([len(name) + len(value) for name, value in headers]) > limits.headers:
         raise HeadersTooLarge(f"more than {limits.header_count} header fields, or {limits.headers} bytes of them")
     if path[:1] != b"/":
         raise BadRequest("the request target must be a path", word="bad_path")
-    ctx.dialect = choose(ctx.app.dialects, path)
+    ctx.dialect = choose(app.dialects, path)
     if path.count(b"/") > limits.segments:
         raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
-    ctx.target = ctx.dialect.target(path, ctx.app.registry)
-    for noun in ctx.target.nouns:
-        for argument in noun.args:
+    ctx.target = ctx.dialect.target(path, app.registry)
+    for _, args in ctx.target.nouns:
+        for argument in args:
             if len(argument) > limits.segment or not argument.isprintable():
                 raise BadRequest(
                     f"a segment of the path is longer than {limits.segment} characters or holds control characters",
@@ -122,33 +124,31 @@ async def _authenticate(ctx: Context) -> None:
 
 async def resolve(ctx: Context) -> None:
     """4. What the path names: aliases, what answers at this depth and verb, then every noun, outermost first."""
+    app = ctx.app
     principal = ctx.principal or ANONYMOUS
     nouns = ctx.dialect.localize(ctx.target.nouns, principal)
     place = place_of(ctx, nouns)
     if ctx.method == "OPTIONS":
         ctx.response_headers.append((b"allow", place.allow.encode()))
         return
-    names = ctx.app.registry.names
-    ctx.resolved = tuple((names[name], args) for name, args in nouns)
-    bound = place.verbs.get(ctx.verb)
+    names = app.registry.names
+    ctx.resolved = tuple([(names[name], args) for name, args in nouns])
+    bound = ctx.bound = place.verbs.get(ctx.verb)
     if bound is None:
         raise MethodNotAllowed(place.allow)
-    ctx.bound = bound
     ctx.args = bound.arguments(nouns[-1].args)
     last = len(nouns) - 1
     for position, (endpoint, args) in enumerate(ctx.resolved):
         if position == last:
             args = ctx.args[: endpoint.depths[1]]
-        if endpoint.tenants and args:
-            if not principal.account_id:
-                raise Unauthorized
-            await ctx.app.tenants.enter(principal, args[0])
-            ctx.tenant = args[0]
-        if args and "resolve" in endpoint.overrides:
-            await endpoint.resolve(ctx, *args)
-        if position != last:
-            if ctx.found is not None:
-                ctx.parents[endpoint.name] = ctx.found
+        if args:
+            if endpoint.tenants:
+                ctx.found = await app.tenants.enter(principal, args[0])
+                ctx.tenant = args[0]
+            elif "resolve" in endpoint.overrides:
+                await endpoint.resolve(ctx, *args)
+        if position != last and ctx.found is not None:
+            ctx.parents[endpoint.name] = ctx.found
             ctx.found = None
 
 
@@ -179,11 +179,17 @@ def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
     return place
 
 
-async def authorize(ctx: Context) -> None:
+def authorize(ctx: Context) -> Awaitable[None] | None:
     """5. May they: the tenant rule, then every noun's endpoint; any may refuse, none can grant past another."""
-    for endpoint, _ in ctx.resolved:
-        if ctx.tenant is None or "authorize" in endpoint.overrides:
-            await endpoint.authorize(ctx)
+    asked = [
+        endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides
+    ]
+    return _authorize(ctx, asked) if asked else None
+
+
+async def _authorize(ctx: Context, asked: list[Endpoint]) -> None:
+    for endpoint in asked:
+        await endpoint.authorize(ctx)
 
 
 def negotiate(ctx: Context) -> None:
@@ -203,16 +209,17 @@ def negotiate(ctx: Context) -> None:
             raise UnsupportedMediaType(f"send {JSON}", cause=sent)
 
 
-async def validate(ctx: Context) -> None:
+def validate(ctx: Context) -> Awaitable[None] | None:
     """7. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
     bound = ctx.bound
     if bound is None or ctx.verb == "GET":
-        return
+        return None
     if ctx.found is not None and b"if-match" in ctx.headers:
         _refuse_stale(ctx, bound, ctx.found)
     ctx.body = ctx.dialect.data(ctx)
     if bound.route.writes and "validate" in bound.endpoint.overrides:
-        await bound.endpoint.validate(ctx)
+        return bound.endpoint.validate(ctx)
+    return None
 
 
 async def execute(ctx: Context) -> None:
@@ -221,26 +228,29 @@ async def execute(ctx: Context) -> None:
         ctx.reply = await ctx.bound.call(ctx, *ctx.args)
 
 
-async def render(ctx: Context) -> None:
+def render(ctx: Context) -> Awaitable[None] | None:
     """9. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
-    reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
     bound = ctx.bound
     if bound is None:
-        ctx.status = 200 if ctx.method != "OPTIONS" else 204
-        return
+        ctx.status = 204
+        return None
+    reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
     answer = reply.answer
     if isinstance(answer, Document):
         tag = f'"{bound.endpoint.etag(ctx, answer)}"'
         ctx.response_headers.append((b"etag", tag.encode()))
         if ctx.verb == "GET" and b"if-none-match" in ctx.headers and _listed(ctx, b"if-none-match", tag):
             ctx.status = 304
-            return
+            return None
         if bound.route.operation == "create" and not reply.headers:
             ctx.response_headers.append((b"location", _location(ctx, answer.id)))
     ctx.dialect.success(ctx, reply)
-    if not isinstance(ctx.payload, bytes):
-        # NOTE: the first piece is fetched here, so that a failure to read it is still an error like any other.
-        ctx.payload = _resumed(await anext(ctx.payload, b""), ctx.payload)
+    return None if isinstance(ctx.payload, bytes) else _begin(ctx, ctx.payload)
+
+
+async def _begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:
+    """Fetch the first piece of a stream here, so that a failure to read it is still an error like any other."""
+    ctx.payload = _resumed(await anext(pieces, b""), pieces)
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -289,11 +299,6 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
     if not hasattr(ctx, "dialect"):
         ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
     ctx.dialect.failure(ctx, refusal)
-
-
-def _header_bytes(ctx: Context) -> int:
-    headers = ctx.scope["headers"]
-    return len(b"".join([value for _, value in headers])) + len(b"".join([name for name, _ in headers]))
 
 
 def _has_body(ctx: Context) -> bool:

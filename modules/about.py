@@ -7,9 +7,7 @@ class About(Endpoint):
     """The name and version of the server, for anybody who is logged in."""
 
     name = "about"
-
-    async def authorize(self, ctx: Context) -> None:
-        """Anybody who is known may ask, in an account or outside of any."""
+    anywhere = True
 
     async def find(self, ctx: Context) -> Json:
         """The server's name, version and node, and the host name that the client used."""

@@ -43,6 +43,7 @@ class Accounts(Resource):
     """An account and its place in the tree. A new one goes below the account in the path, or the caller's."""
 
     name = "accounts"
+    anywhere = True
     schema = "accounts"
     summary = ("name", "realm", "enabled")
     unique = ("name", "realm")
@@ -54,14 +55,6 @@ class Accounts(Resource):
     def tenant(self, ctx: Context) -> str:
         """Accounts themselves belong to nobody but the tree."""
         return ""
-
-    async def authorize(self, ctx: Context) -> None:
-        """Outside of an account, making one is all that can be done; the tenant rule has checked the rest."""
-        if ctx.bound is not None and ctx.bound.endpoint is self:
-            route = ctx.bound.route.name
-            own = ctx.tenant == ctx.caller().account_id
-            if own and route == "delete":
-                raise Forbidden("an account cannot delete itself")
 
     async def create(self, ctx: Context) -> Answer | Reply:
         """A new account below the caller's own."""
@@ -84,7 +77,9 @@ class Accounts(Resource):
         return await super().replace(ctx, id)
 
     async def delete(self, ctx: Context, id: str) -> Answer | Reply:
-        """Take the account away, if nothing is below it."""
+        """Take the account away, if nothing is below it and it is not the caller's own."""
+        if id == ctx.caller().account_id:
+            raise Forbidden("an account cannot delete itself")
         if await ctx.app.store.find(Query("", self.name, (where("parent", id, private=True),), limit=1)):
             raise Conflict("the account has descendants: delete them first", word="account_has_descendants")
         return await super().delete(ctx, id)

@@ -9,13 +9,11 @@ class ApiAuth(Endpoint):
     """Tokens for programs: an API key stands for the account as a whole, not for one of its users."""
 
     name = "api_auth"
+    anywhere = True
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
         return ANONYMOUS if ctx.verb == "PUT" else None
-
-    async def authorize(self, ctx: Context) -> None:
-        """Anybody may try."""
 
     async def create(self, ctx: Context) -> Reply:
         """A new token, and the account that it stands for."""

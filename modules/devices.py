@@ -1,6 +1,6 @@
 """Devices of an account, and the live registrations behind them."""
 
-from crossbar import Accepted, Body, Context, Json, Query, Reply, Resource, action
+from crossbar import Accepted, Body, Context, Json, Kind, Query, Reply, Resource, action
 
 
 def normal_mac(ctx: Context, body: Body) -> Body:
@@ -20,6 +20,10 @@ class Devices(Resource):
     parents = {"users": "owner_id"}
     unique = ("mac_address", "sip.username")
     checks = (normal_mac,)
+
+    def kinds(self) -> tuple[Kind, ...]:
+        """Devices, and the registrations that a switch keeps for them."""
+        return (*super().kinds(), Kind("registrations"))
 
     @action("GET status")
     async def status(self, ctx: Context) -> Json:

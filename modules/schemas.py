@@ -9,14 +9,12 @@ class Schemas(Endpoint):
     """Every schema by name; open to everybody for reading, and able to check a candidate."""
 
     name = "schemas"
+    anywhere = True
     greedy = True  # a schema is called like the endpoint that uses it
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Schemas are no secret."""
         return ANONYMOUS if ctx.verb == "GET" else None
-
-    async def authorize(self, ctx: Context) -> None:
-        """Anybody may read schemas and check against them."""
 
     async def find(self, ctx: Context) -> Json:
         """The names of all schemas."""

@@ -25,13 +25,11 @@ class UserAuth(Endpoint):
     """Tokens for users: `credentials` is md5 or sha1 of `username:password`, beside what names the account."""
 
     name = "user_auth"
+    anywhere = True
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
         return ANONYMOUS if ctx.verb == "PUT" else None
-
-    async def authorize(self, ctx: Context) -> None:
-        """Anybody may try."""
 
     async def create(self, ctx: Context) -> Reply:
         """A new token, and who it stands for."""

@@ -56,6 +56,8 @@ __all__ = ["Dialect", "choose"]
 
 def choose(dialects: Sequence[Dialect], raw_path: bytes) -> Dialect:
     """The dialect that a path is written in; the first one if none claims it, to word the refusal."""
+    if len(dialects) == 1:
+        return dialects[0]
     for dialect in dialects:
         if dialect.claims(raw_path):
             return dialect

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..registry import Registry
 
+TUNNELLED_TYPES = frozenset({JSON, CSV})
 TUNNELLED = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
 
 
@@ -79,7 +80,8 @@ class CrossbarDialect:
                 ctx.verb = _tunnelled(ctx, verb)
             accept = ctx.word("accept")
             if isinstance(accept, str):
-                ctx.accept = named(accept)
+                # NOTE: as with Kazoo, a format that nobody knows means JSON here; only the header can lead to a 406.
+                ctx.accept = named(accept) if named(accept) in TUNNELLED_TYPES else JSON
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
 
