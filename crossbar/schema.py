@@ -131,7 +131,7 @@ _TARGETS = ("limit", "types", "options", "pattern", "format", "multiple_of", "ex
 
 def _violations(error: Any, body: Json) -> Iterable[Violation]:
     """The violations that one error of the validator stands for: one, or one for each surplus field."""
-    path = tuple(error.instance_path)
+    path, value = _located(body, error.instance_path)
     keyword = error.kind.name
     details = error.kind.as_dict()
     if keyword == "required":
@@ -147,29 +147,31 @@ def _violations(error: Any, body: Json) -> Iterable[Violation]:
     else:
         code, sentence = _SENTENCES.get(keyword, (keyword, "failed to validate"))
         target = next((details[key] for key in _TARGETS if key in details), None)
-        value = None if path and path[-1] in _HIDDEN else _at(body, path)
-        yield Violation(path, code, sentence.format(target=_readable(target)), target=target, value=value)
+        shown = None if path and path[-1] in _HIDDEN else value
+        yield Violation(path, code, sentence.format(target=_readable(target)), target=target, value=shown)
 
 
 def _readable(target: Any) -> Any:
     return ", ".join(str(item) for item in target) if isinstance(target, list) else target
 
 
-def _at(body: Json, path: Iterable[str | int]) -> Json:
-    for step in path:
-        body = body[step]
-    return body
+def _located(body: Json, steps: Iterable[str | int]) -> tuple[tuple[str | int, ...], Json]:
+    """The path of an error and the value at its end; the validator gives keys such as `"1"` as numbers."""
+    path: list[str | int] = []
+    for step in steps:
+        path.append(str(step) if isinstance(body, dict) else step)
+        body = body[path[-1]]
+    return tuple(path), body
 
 
 def _convert(body: Json, errors: Iterable[Any]) -> bool:
     """Whether any text was turned into the number or boolean that its place wants."""
     changed = False
     for error in errors:
-        path = list(error.instance_path)
-        if error.kind.name != "type" or not path:
+        if error.kind.name != "type" or not error.instance_path:
             continue
-        holder = _at(body, path[:-1])
-        value = holder[path[-1]]
+        path, value = _located(body, error.instance_path)
+        _, holder = _located(body, path[:-1])
         for wanted in error.kind.as_dict()["types"] if isinstance(value, str) else ():
             converted = _CONVERT[wanted](value) if wanted in _CONVERT else None
             if converted is not None:

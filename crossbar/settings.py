@@ -36,7 +36,6 @@ class Server(Group, frozen=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     node: str = "crossbar"
     grace: Seconds = 30
-    connections: Size = 1000
 
 
 class StoreSettings(Group, frozen=True):

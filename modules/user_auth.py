@@ -37,7 +37,7 @@ class UserAuth(Endpoint):
         violations = ctx.app.schemas.compiled("user_auth").check(body)
         if violations:
             raise InvalidData(violations)
-        method = "sha" if body.get("method") in ("sha", "sha1") else "md5"
+        method = body["method"]
         account = await self._account(ctx, body)
         user = await find_user(ctx.app.store, ctx.app.hasher, account, method, body["credentials"])
         if account is None or user is None or not enabled(account) or not enabled(user):
