@@ -1,0 +1,166 @@
+"""A server process on its own core, and the CPU time it and its children have used."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from .apps import ROUTES_VARIABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+
+_CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
+
+_QUIET = {"CROSSBAR__LOG__ACCESS": "false"}
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_POLL_SECONDS = 0.002
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Unmeasured(Exception):
+    """Something could not be measured; the text says why."""
+
+
+class Server:
+    """A running server that is known to answer."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, start_seconds: float) -> None:
+        """Keep the process, its port and the time from spawning to its first answer."""
+        self.process = process
+        self.port = port
+        self.start_seconds = start_seconds
+
+    def cpu_seconds(self) -> float:
+        """CPU time, user and system, that the process tree has used so far."""
+        return sum(_cpu_seconds(member) for member in _tree(self.process.pid))
+
+
+def pinned(core: int, command: Sequence[str]) -> list[str]:
+    """The command, kept on one core from its first instruction."""
+    return ["taskset", "--cpu-list", str(core), *command]
+
+
+def crossbar(*words: str) -> list[str]:
+    """A command of Crossbar's own command line."""
+    return [sys.executable, "-m", "crossbar", *words]
+
+
+@contextmanager
+def crossbar_server(store: str) -> Iterator[Server]:
+    """Crossbar on a store, for as long as the block runs."""
+    port = _free_port()
+    words = ("run", "--host", HOST, "--port", str(port), "--store", store)
+    with _running(crossbar(*words), port, "/livez", _QUIET) as server:
+        yield server
+
+
+@contextmanager
+def baseline_server(factory: str, names: Sequence[str]) -> Iterator[Server]:
+    """One of the applications of `apps.py` on uvicorn, for as long as the block runs."""
+    port = _free_port()
+    command = [
+        *(sys.executable, "-m", "uvicorn", "--factory", f"{__package__}.apps:{factory}"),
+        *("--host", HOST, "--port", str(port), "--http", "httptools", "--loop", "uvloop"),
+        *("--no-access-log", "--log-level", "warning"),
+    ]
+    with _running(command, port, "/", {ROUTES_VARIABLE: " ".join(names)}) as server:
+        yield server
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], port: int, path: str, settings: Mapping[str, str]
+) -> Iterator[Server]:
+    with _log_file() as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            pinned(SERVER_CORE, command),
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _await_answer(process, port, path, log)
+            yield Server(process, port, time.perf_counter() - began)
+        finally:
+            _stop(process)
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, path: str, log: BinaryIO) -> None:
+    """Return at the first HTTP answer, whatever its status."""
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise Unmeasured(f"the server ended with {process.returncode}: {_last_line(log)}")
+        connection = HTTPConnection(HOST, port, timeout=_START_SECONDS)
+        with suppress(OSError, HTTPException), closing(connection):
+            connection.request("GET", path)
+            connection.getresponse().read()
+            return
+        time.sleep(_POLL_SECONDS)
+    raise Unmeasured(f"no answer within {_START_SECONDS:.0f} s: {_last_line(log)}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _log_file() -> Iterator[BinaryIO]:
+    # NOTE: a file, because a pipe that nobody reads would stop a talkative server.
+    with TemporaryFile() as log:
+        yield log
+
+
+def _last_line(log: BinaryIO) -> str:
+    log.seek(0)
+    lines = log.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _tree(process_id: int) -> Iterator[int]:
+    yield process_id
+    with suppress(OSError):
+        for children in Path(f"/proc/{process_id}/task").glob("*/children"):
+            for child in children.read_text().split():
+                yield from _tree(int(child))
+
+
+def _cpu_seconds(process_id: int) -> float:
+    """What one process used, its ended threads and waited-for children included.
+
+    The process's own time comes from its CPU clock (see `clock_getcpuclockid(3)`: the clock's
+    number is the inverted process id, shifted, with 2 for the scheduler's clock), in nanoseconds;
+    its children's from `/proc`, in ticks.
+    """
+    with suppress(OSError):
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2].split()
+        children = (int(fields[13]) + int(fields[14])) / _TICKS
+        return time.clock_gettime(~process_id << 3 | 2) + children
+    return 0.0
