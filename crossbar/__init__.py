@@ -27,7 +27,7 @@ from .errors import (
 )
 from .filters import Filter, holding, where
 from .registry import Registry
-from .reply import Accepted, Answer, Created, Json, Page, Reply, Stream
+from .reply import Answer, Json, Page, Reply, Stream, accepted, created
 from .resource import Resource, every, listing, write
 from .settings import Settings
 from .stores import Body, Change, Delete, Document, Insert, Kind, Query, Replace, Rows, Store
@@ -35,7 +35,6 @@ from .target import Noun, Target, tokenize
 
 __all__ = [
     "ANONYMOUS",
-    "Accepted",
     "Answer",
     "BadIdentifier",
     "BadRequest",
@@ -43,7 +42,6 @@ __all__ = [
     "Change",
     "Conflict",
     "Context",
-    "Created",
     "Crossbar",
     "CrossbarError",
     "Delete",
@@ -74,7 +72,9 @@ __all__ = [
     "Unavailable",
     "Violation",
     "__version__",
+    "accepted",
     "action",
+    "created",
     "enabled",
     "every",
     "find_user",

@@ -287,19 +287,25 @@ async def _stream(ctx: Context, payload: AsyncIterator[bytes], receive: Receive,
     """Send a response piece by piece, and stop reading when the client has gone."""
     started = False
     gone = asyncio.ensure_future(_disconnected(receive))
+    headers = ctx.response_headers
     try:
         async for chunk in payload:
             if not started:
                 started = True
-                await send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
+                await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
                 if ctx.method == "HEAD":
                     break
             if gone.done():
                 return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if not started:
-            await send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
+            await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+    except Exception:
+        # NOTE: the status is out; a response that is not brought to its end is the sign that is left. The server
+        # closes the connection without the final chunk, and no client takes the piece for the whole.
+        ctx.reason = "aborted"
+        logger.exception("a streamed response broke off (request %s)", ctx.request_id)
     finally:
         gone.cancel()
 

@@ -134,9 +134,10 @@ class Tenants:
         self._accounts: dict[str, Document] = {}
         self._ancestors: dict[str, tuple[str, ...]] = {}
 
-    async def account(self, id: str) -> Document | None:
-        """The account, None if there is none."""
-        version = self._store.version()
+    async def account(self, id: str, version: int | None = None) -> Document | None:
+        """The account, None if there is none; `version` is the store's, if it has just been asked."""
+        if version is None:
+            version = self._store.version()
         if version is None or version != self._version or len(self._accounts) > _REMEMBERED:
             self._version = version
             self._accounts.clear()
@@ -154,14 +155,14 @@ class Tenants:
         await self.account(id)
         return self._ancestors.get(id, ())
 
-    async def enter(self, principal: Principal, id: str) -> Document:
+    async def enter(self, principal: Principal, id: str, version: int | None = None) -> Document:
         """The account, if the caller may see it: their own or one below it.
 
         Raises BadIdentifier otherwise, the same for an account of somebody else and for one that does not exist.
         """
         if not principal.account_id:
             raise Unauthorized
-        account = await self.account(id)
+        account = await self.account(id, version)
         if account is None or (id != principal.account_id and principal.account_id not in self._ancestors[id]):
             raise BadIdentifier(cause=id)
         return account
@@ -196,10 +197,10 @@ class Tokens:
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, self._key, algorithm="HS256", headers={"kid": "crossbar"})
 
-    def remembered(self, token: str) -> Principal | None:
-        """The token's principal if it was checked and nothing has changed since, without waiting."""
+    def remembered(self, token: str, version: int | None) -> Principal | None:
+        """The token's principal if it was checked at this version of the store, without waiting."""
         known = self._checked.get(token)
-        if known is None or known[0] is None or known[0] != self._store.version():
+        if known is None or version is None or known[0] != version:
             return None
         claims = known[1].claims
         return known[1] if claims is None or claims["exp"] > self._clock() else None

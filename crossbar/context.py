@@ -65,6 +65,7 @@ class Context:
         "tenant",
         "token",
         "verb",
+        "version",
     )
 
     def __init__(self, app: Crossbar, scope: MutableMapping[str, Any], started_at: float) -> None:
@@ -97,6 +98,7 @@ class Context:
         self.bound: Bound | None = None
         self.args: tuple[str, ...] = ()
         self.principal: Principal | None = None
+        self.version: int | None = None
         self.tenant: str | None = None
         self.found: Document | None = None
         self.parents: dict[str, Document] = {}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .errors import BadRequest
 from .filters import Filter
@@ -19,8 +20,7 @@ _SEAL = 16
 _LONGEST = 512
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """Which part of a listing is asked for; `start` is a sealed key as the client sent it, None for the beginning."""
 
     size: int
@@ -29,8 +29,7 @@ class PageRequest:
     paginate: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """All that a request says about a listing, in neutral terms; times are Unix seconds, both ends included."""
 
     page: PageRequest

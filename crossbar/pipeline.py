@@ -97,8 +97,9 @@ def authenticate(ctx: Context) -> Awaitable[None] | None:
     """3. Who is asking: the authenticators in order, then the endpoint's own opinion."""
     if ctx.method == "OPTIONS":
         return None
+    ctx.version = ctx.app.store.version()
     if ctx.token is not None:
-        principal = ctx.app.tokens.remembered(ctx.token)
+        principal = ctx.app.tokens.remembered(ctx.token, ctx.version)
         if principal is not None:
             ctx.principal = principal
             return None
@@ -143,7 +144,7 @@ async def resolve(ctx: Context) -> None:
             args = ctx.args[: endpoint.depths[1]]
         if args:
             if endpoint.tenants:
-                ctx.found = await app.tenants.enter(principal, args[0])
+                ctx.found = await app.tenants.enter(principal, args[0], ctx.version)
                 ctx.tenant = args[0]
             elif "resolve" in endpoint.overrides:
                 await endpoint.resolve(ctx, *args)
@@ -181,9 +182,7 @@ def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
     """5. May they: the tenant rule, then every noun's endpoint; any may refuse, none can grant past another."""
-    asked = [
-        endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides
-    ]
+    asked = [endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides]
     return _authorize(ctx, asked) if asked else None
 
 
@@ -242,10 +241,26 @@ def render(ctx: Context) -> Awaitable[None] | None:
         if ctx.verb == "GET" and b"if-none-match" in ctx.headers and _listed(ctx, b"if-none-match", tag):
             ctx.status = 304
             return None
-        if bound.route.operation == "create" and not reply.headers:
+        if bound.route.operation == "create" and not reply.location:
             ctx.response_headers.append((b"location", _location(ctx, answer.id)))
+    if reply.location:
+        ctx.response_headers.append((b"location", ctx.dialect.path(ctx, reply.location).encode()))
+    if "render" in bound.endpoint.overrides:
+        return _render(ctx, bound.endpoint, reply)
     ctx.dialect.success(ctx, reply)
     return None if isinstance(ctx.payload, bytes) else _begin(ctx, ctx.payload)
+
+
+async def _render(ctx: Context, endpoint: Endpoint, reply: Reply) -> None:
+    """Let the endpoint render its answer; what it leaves is the dialect's."""
+    payload = await endpoint.render(ctx, reply.answer)
+    ctx.dialect.success(ctx, reply)
+    if payload is not None:
+        ctx.response_headers = [pair for pair in ctx.response_headers if pair[0] != b"content-type"]
+        ctx.response_headers.append((b"content-type", ctx.media_type.encode()))
+        ctx.payload = payload
+    elif not isinstance(ctx.payload, bytes):
+        await _begin(ctx, ctx.payload)
 
 
 async def _begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:

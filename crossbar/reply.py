@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from .stores import Body, Document, Rows
+from .target import Noun
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -39,20 +40,24 @@ Answer = Document | Page | Stream | Json
 
 @dataclass(slots=True)
 class Reply:
-    """An answer with a status, headers or envelope keys of its own; status 0 means what the operation implies."""
+    """An answer with a status, headers or envelope keys of its own.
+
+    Status 0 means what the operation implies. `location` names what was made, where that is not simply the
+    document's id below the path of the request.
+    """
 
     answer: Answer = None
     status: int = 0
     headers: tuple[tuple[bytes, bytes], ...] = ()
     envelope: dict[str, Any] = field(default_factory=dict)
+    location: tuple[Noun, ...] = ()
 
 
-def Created(answer: Answer = None, *, location: str | None = None, **envelope: Any) -> Reply:  # noqa: N802
-    """201: something was made; `location` is its path relative to the request's, usually its id."""
-    headers = ((b"location", location.encode()),) if location else ()
-    return Reply(answer, 201, headers, envelope)
+def created(answer: Answer = None, *location: Noun, **envelope: Any) -> Reply:
+    """201: something was made; `location` names it, `envelope` adds keys beside the data."""
+    return Reply(answer, 201, envelope=envelope, location=location)
 
 
-def Accepted(answer: Answer = None) -> Reply:  # noqa: N802
+def accepted(answer: Answer = None) -> Reply:
     """202: the work was taken on and is done later."""
     return Reply(answer, 202)

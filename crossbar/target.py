@@ -71,29 +71,31 @@ def tokenize(raw_path: str | bytes, endpoints: Container[str], greedy: Container
     tokens = split_path(raw_path)
     version = None
     if tokens and is_version(tokens[0]):
-        version = tokens[0]
-        del tokens[0]
+        version = tokens.pop(0)
     return _new(Target, (version, chain(tokens, endpoints, greedy)))
 
 
 def chain(tokens: list[str], endpoints: Container[str], greedy: Container[str] = ()) -> tuple[Noun, ...]:
     """The nouns that tokens without a version spell, empty if the first of them opens none."""
-    # PERF: one pass, each noun cut out by one slice; `_new` skips the keyword handling of a named tuple's constructor.
+    # PERF: one pass over the tokens; `_new` skips the keyword handling of a named tuple's constructor.
     nouns: list[Noun] = []
     name = None
-    begin = 0
-    for position, token in enumerate(tokens):
+    args: list[str] = []
+    following = iter(tokens)
+    for token in following:
         if token in endpoints or token == ALIAS:
             if name is not None:
-                nouns.append(_new(Noun, (name, tuple(tokens[begin:position]))))
+                nouns.append(_new(Noun, (name, tuple(args))))
             name = token
-            begin = position + 1
+            args = []
             if token in greedy:
-                break
+                args.extend(following)
         elif name is None or name == ALIAS:
             return ()
+        else:
+            args.append(token)
     if name is not None:
-        nouns.append(_new(Noun, (name, tuple(tokens[begin:]))))
+        nouns.append(_new(Noun, (name, tuple(args))))
     return tuple(nouns)
 
 

@@ -14,11 +14,13 @@ from crossbar import (
     Forbidden,
     Insert,
     Json,
+    Noun,
     Page,
     Query,
     Reply,
     Resource,
     action,
+    created,
     holding,
     listing,
     login_name,
@@ -28,9 +30,9 @@ from crossbar import (
 
 
 def with_realm(ctx: Context, body: Body) -> Body:
-    """Give an account without a realm one of its own, and write realms in lower case."""
-    realm = body.get("realm")
-    body["realm"] = realm.lower() if isinstance(realm, str) and realm else f"{secrets.token_hex(4)}.sip.invalid"
+    """Write realms in lower case; an account keeps the one it has, and a new one without gets one of its own."""
+    known = ctx.found.data().get("realm") if ctx.found is not None else None
+    body["realm"] = str(body.get("realm") or known or f"{secrets.token_hex(4)}.sip.invalid").lower()
     return body
 
 
@@ -66,8 +68,8 @@ class Accounts(Resource):
         parent = ctx.document()
         ctx.found = None
         await self.validate(ctx)
-        created = await self._plant(ctx, parent.id)
-        return Reply(created, 201, ((b"location", f"{ctx.root_path}/v2/accounts/{created.id}".encode()),))
+        account = await self._plant(ctx, parent.id)
+        return created(account, Noun(self.name, (account.id,)))
 
     async def replace(self, ctx: Context, id: str) -> Answer | Reply:
         """Put the body in the place of the account's."""
@@ -131,7 +133,7 @@ class Accounts(Resource):
         if old and await ctx.app.store.get("", "api_keys", hashed_key(old)) is not None:
             changes.append(Delete("", "api_keys", hashed_key(old), purge=True))
         await self.store(ctx, account.with_secrets(private), *changes)
-        return Reply({"api_key": key}, 201)
+        return created({"api_key": key})
 
     async def _plant(self, ctx: Context, parent: str) -> Document:
         """Store the body as a new account below `parent`."""

@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from crossbar import ANONYMOUS, Context, Created, Endpoint, InvalidData, Json, Principal, Reply, Unauthorized, enabled
+from crossbar import ANONYMOUS, Context, Endpoint, InvalidData, Json, Principal, Reply, Unauthorized, created, enabled
 
 
 class ApiAuth(Endpoint):
@@ -27,4 +27,4 @@ class ApiAuth(Endpoint):
             raise Unauthorized
         token = ctx.app.tokens.mint(account, None, "cb_api_auth")
         answer: dict[str, Json] = {"account_id": account.id, "account_name": account.data().get("name"), "apps": []}
-        return Created(answer, auth_token=token)
+        return created(answer, auth_token=token)

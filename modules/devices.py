@@ -1,6 +1,6 @@
 """Devices of an account, and the live registrations behind them."""
 
-from crossbar import Accepted, Body, Context, Json, Kind, Query, Reply, Resource, action
+from crossbar import Body, Context, Json, Kind, Query, Reply, Resource, accepted, action
 
 
 def normal_mac(ctx: Context, body: Body) -> Body:
@@ -36,4 +36,4 @@ class Devices(Resource):
         """Ask the device to fetch its configuration; the time of the wish is kept for whoever provisions it."""
         device = ctx.document()
         await self.store(ctx, device.with_secrets({**device.secrets(), "sync_requested": ctx.now}))
-        return Accepted({"message": "sync request sent"})
+        return accepted({"message": "sync request sent"})

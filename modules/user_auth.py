@@ -5,7 +5,6 @@ from typing import Any
 from crossbar import (
     ANONYMOUS,
     Context,
-    Created,
     Document,
     Endpoint,
     InvalidData,
@@ -14,6 +13,7 @@ from crossbar import (
     Query,
     Reply,
     Unauthorized,
+    created,
     enabled,
     find_user,
     login_name,
@@ -53,7 +53,7 @@ class UserAuth(Endpoint):
             "reseller_id": next(iter((await ctx.app.tenants.ancestors(account.id))[-1:]), account.id),
             "apps": [],
         }
-        return Created(answer, auth_token=token)
+        return created(answer, auth_token=token)
 
     async def _account(self, ctx: Context, body: dict[str, Any]) -> Document | None:
         """The account that the request names, by name, realm, phone number or id."""

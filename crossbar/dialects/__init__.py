@@ -35,6 +35,9 @@ class Dialect(Protocol):
     def localize(self, nouns: tuple[Noun, ...], principal: Principal) -> tuple[Noun, ...]:
         """The nouns with every alias replaced by what it means for this caller."""
 
+    def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
+        """The path, from the root of the server, that these nouns have in this dialect."""
+
     def read(self, ctx: Context) -> None:
         """Read the verb, the token, the accepted media type and the envelope out of headers, query and body."""
 

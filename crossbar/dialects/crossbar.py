@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 
@@ -63,6 +64,11 @@ class CrossbarDialect:
         return tuple(
             Noun("accounts", (principal.account_id, *noun.args)) if noun.name == ALIAS else noun for noun in nouns
         )
+
+    def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
+        """The path of these nouns in the version of the request."""
+        tokens = [quote(token, safe="") for name, args in nouns for token in (name, *args)]
+        return "/".join([ctx.root_path, ctx.target.version or "v2", *tokens])
 
     def read(self, ctx: Context) -> None:
         """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""
