@@ -24,7 +24,7 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
-from .errors import ContentTooLarge, RegistrationError, RequestTimeout, StoreUnavailable
+from .errors import ContentTooLarge, RegistrationError, RequestTimeout, SettingsError, StoreUnavailable
 from .log import AccessLog
 from .pagination import StartKeys
 from .pipeline import walk
@@ -231,7 +231,10 @@ class Crossbar:
         if bundled:
             folders.append((plugins.bundled_folder(), plugins.BUNDLED))
         if self.settings.modules.folder:
-            folders.append((Path(self.settings.modules.folder), None))
+            own = Path(self.settings.modules.folder)
+            if not own.is_dir():
+                raise SettingsError([f"modules.folder: {own} is no folder"])
+            folders.append((own, None))
         for folder, package in folders:
             for name, path in plugins.schema_files(folder).items():
                 self.schemas.add(name, path.read_bytes)

@@ -27,7 +27,7 @@ def decode_json(raw: bytes, limits: Limits) -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise _invalid("invalid", f"the request body is not JSON: {error}") from None
-    _refuse_excess(value, limits)
+    refuse_excess(value, limits)
     if _LONG_NUMBER.search(raw):
         _refuse_long_numbers(raw)
     return value
@@ -48,8 +48,8 @@ def _refuse_long_numbers(raw: bytes) -> None:
     json.loads(raw, parse_int=checked)
 
 
-def _refuse_excess(value: Any, limits: Limits) -> None:
-    """Refuse what is nested too deeply or has too many or too long keys, level by level."""
+def refuse_excess(value: Any, limits: Limits) -> None:
+    """Refuse, as InvalidEnvelope, what is nested too deeply or has too many or too long keys; level by level."""
     nodes = 0
     level = [value]
     for _ in range(limits.depth + 1):

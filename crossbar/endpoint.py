@@ -39,6 +39,7 @@ OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 UNBOUNDED = 1_000
+_DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _LITERAL = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -198,7 +199,7 @@ class Dispatch:
             for pattern, place in self._patterns[depth]:
                 if all(part is None or part == arg for part, arg in zip(pattern, args, strict=True)):
                     return place
-        return self._depths.get(depth, self._deeper)
+        return self._depths.get(depth) if depth <= _DEEPEST else self._deeper
 
     def places(self) -> Iterator[Place]:
         """Everything that answers, action by action and depth by depth."""
@@ -226,7 +227,7 @@ class Dispatch:
             self._place(route.pattern).verbs[route.verb or ""] = Bound(endpoint, route, call, picks)
             return
         bound = Bound(endpoint, route, call, None)
-        for depth in range(route.least, min(route.most, 31) + 1):
+        for depth in range(route.least, min(route.most, _DEEPEST) + 1):
             self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
         if route.most >= UNBOUNDED:
             self._deeper = self._deeper or Place((None,))
@@ -263,7 +264,7 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
             continue
         least, most = _arity(cls, name, method)
         if name in ("find", "read"):
-            for depth in range(least, min(most, 31) + 1):
+            for depth in range(least, min(most, _DEEPEST) + 1):
                 if depth in seen:
                     raise DefinitionError(
                         f"{cls.__name__}: {seen[depth]} and {name} both answer at depth {depth}; "
@@ -292,7 +293,8 @@ def _arity(cls: type[Endpoint], name: str, method: Any) -> tuple[int, int]:
     parameters = list(inspect.signature(method).parameters.values())
     if len(parameters) < 2 or any(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
         raise DefinitionError(f"{cls.__name__}.{name} must take (self, ctx) and then one argument for each level")
-    counted = [parameter for parameter in parameters[2:] if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    counted = [parameter for parameter in parameters[2:] if parameter.kind in positional]
     least = sum(parameter.default is parameter.empty for parameter in counted)
     endless = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     return least, UNBOUNDED if endless else len(counted)
@@ -303,14 +305,15 @@ def _refuse_ambiguity(cls: type[Endpoint]) -> None:
     actions = [route for route in cls.routes if route.operation is None]
     for position, one in enumerate(actions):
         for other in actions[position + 1 :]:
-            if one.verb != other.verb or len(one.pattern) != len(other.pattern):
+            if len(one.pattern) != len(other.pattern):
                 continue
             pairs = list(zip(one.pattern, other.pattern, strict=True))
             if any(a is not None and b is not None and a != b for a, b in pairs):
                 continue
             wider = any(a is None and b is not None for a, b in pairs)
             narrower = any(a is not None and b is None for a, b in pairs)
-            if wider == narrower:
+            # Of two that cross, one would hide the other's verbs; the same path may well have several verbs.
+            if (wider and narrower) or (wider == narrower and one.verb == other.verb):
                 raise DefinitionError(
                     f"{cls.__name__}: the actions {one.name} and {other.name} both match "
                     f"{one.verb} {'/'.join(part or '{}' for part in one.pattern)}; make a literal of theirs differ"

@@ -46,11 +46,14 @@ def bundled_folder() -> Path:
 def find(folder: Path, package: str | None = None) -> Iterator[Found]:
     """The endpoints in a folder, in the order of the file names; `package` is its import name, if it has one."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(("_", ".")) or not _STEM.fullmatch(path.stem):
+        if path.name.startswith(("_", ".")) or path.suffix not in (".py", ".toml"):
             continue
-        if path.suffix == ".py":
+        if not _STEM.fullmatch(path.stem):
+            told = "a module's file is named with lower-case letters, digits and _, beginning with a letter"
+            yield Found(path.stem, str(path), fault=f"{path}: {told}")
+        elif path.suffix == ".py":
             yield from _python(path, package)
-        elif path.suffix == ".toml":
+        else:
             yield _toml(path)
 
 
@@ -97,7 +100,8 @@ def _imported(path: Path, package: str | None) -> ModuleType:
 def _toml(path: Path) -> Found:
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Found(str(declared.get("name", path.stem)), str(path), declare(declared, path.stem))
+        endpoint = declare(declared, path.stem)
+        return Found(endpoint.name, str(path), endpoint)
     except (OSError, ValueError, DefinitionError) as error:
         return Found(path.stem, str(path), fault=f"{path}: {error}")
 
@@ -107,8 +111,11 @@ def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
     unknown = sorted(set(declared) - _KEYS)
     if unknown:
         raise DefinitionError(f"unknown keys {', '.join(unknown)}; there are {', '.join(sorted(_KEYS))}")
-    name = declared.get("name", default_name)
-    facts: dict[str, Any] = {"name": name, "__doc__": declared.get("description", f"Documents of the kind {name}.")}
+    name = _text("name", declared.get("name", default_name))
+    if not name:
+        raise DefinitionError("name is empty: write the noun that the resource answers to")
+    description = _text("description", declared.get("description", f"Documents of the kind {name}."))
+    facts: dict[str, Any] = {"name": name, "__doc__": description}
     for key in ("summary", "unique", "indexes"):
         if key in declared:
             facts[key] = _names(key, declared[key])
@@ -117,7 +124,7 @@ def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
     if not isinstance(parents, dict) or not all(isinstance(field, str) for field in parents.values()):
         raise DefinitionError('parents must be a table of nouns and fields, such as users = "owner_id"')
     facts["parents"] = parents
-    made = type(_text("name", name).title().replace("_", ""), (Resource,), facts)()
+    made = type(name.title().replace("_", ""), (Resource,), facts)()
     assert isinstance(made, Resource)
     return made
 

@@ -37,16 +37,14 @@ class Broken(Endpoint):
     """Stands for a module that could not be loaded: its noun stays taken, and every request gets a 503 that says so."""
 
     greedy = True
+    anywhere = True
 
     def __init__(self, name: str) -> None:
         self.name = name  # type: ignore[misc]
 
-    async def resolve(self, ctx: Context, *args: str) -> None:
+    async def find(self, ctx: Context, *args: str) -> None:
         """Refuse, whatever is asked."""
         raise Unavailable(f"the endpoint {self.name!r} is out of order; the log names the fault", retry=30)
-
-    async def find(self, ctx: Context, *args: str) -> None:
-        """Never reached: `resolve` refuses first."""
 
     create = replace = patch = delete = find
 

@@ -43,7 +43,7 @@ class Reply:
     """An answer with a status, headers or envelope keys of its own.
 
     Status 0 means what the operation implies. `location` names what was made, where that is not simply the
-    document's id below the path of the request.
+    document's id below the path of the request. `deleted` says that the document is shown for the last time.
     """
 
     answer: Answer = None
@@ -51,6 +51,7 @@ class Reply:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     envelope: dict[str, Any] = field(default_factory=dict)
     location: tuple[Noun, ...] = ()
+    deleted: bool = False
 
 
 def created(answer: Answer = None, *location: Noun, **envelope: Any) -> Reply:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from .body import refuse_excess
 from .context import Context
 from .endpoint import Endpoint
 from .errors import (
@@ -86,10 +87,11 @@ class Resource(Endpoint):
         body = ctx.body
         if ctx.bound is not None and ctx.bound.route.operation == "patch":
             body = merged(ctx.document().data(), body)
+            refuse_excess(body, ctx.app.settings.limits)
         if ctx.found is None:
             self._refuse_reserved(ctx, body.get("id"))
-            for noun, field in self._parents_in(ctx):
-                body.setdefault(field, ctx.parents[noun].id)
+        for noun, field in self._parents_in(ctx):
+            _put(body, tuple(field.split(".")), ctx.parents[noun].id)
         body.pop("id", None)
         violations: list[Violation] = []
         if self.schema:
@@ -130,8 +132,7 @@ class Resource(Endpoint):
         found = ctx.document()
         purge = ctx.flag("should_soft_delete") is False
         await write(ctx, Delete(found.tenant, found.kind, id, found.revision, purge))
-        facts = {"id": id, "created": found.created, "modified": ctx.now, "deleted": True}
-        return Reply(found, envelope={"metadata": facts})
+        return Reply(found, deleted=True)
 
     async def insert(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
         """Store a new document under a new id, and return it."""

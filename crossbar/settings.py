@@ -128,16 +128,24 @@ def load(
     for name, text in (environment or {}).items():
         if name.startswith(ENVIRONMENT_PREFIX):
             keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            _merge(merged, _nested(keys, _literal(text)), origins, name)
+            value = _literal(text)
+            if ".".join(keys) in _TEXTS and not isinstance(value, str):
+                value = text
+            _merge(merged, _nested(keys, value), origins, name)
     for dotted, value in (overrides or {}).items():
         if value is not None:
             _merge(merged, _nested(dotted.split("."), value), origins, f"option {dotted}")
     if not merged:
         return Settings()
-    faults = _faults(merged, origins)
+    faults = _foreign(merged, origins) or _faults(merged, origins)
     if faults:
         raise SettingsError(faults, source)
-    return msgspec.convert(merged, Settings)
+    try:
+        return msgspec.convert(merged, Settings)
+    except msgspec.ValidationError as error:
+        # NOTE: JSON Schema takes 8000.0 for an integer, the typed settings do not.
+        what, _, key = str(error).partition(" - at `$.")
+        raise SettingsError([_told(key.rstrip("`"), what, origins)], source) from None
 
 
 def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -152,6 +160,15 @@ def known_keys() -> list[str]:
         for table in msgspec.structs.fields(Settings)
         for entry in msgspec.structs.fields(table.type)
     ]
+
+
+# Settings that are text: an environment variable that spells something else in TOML is taken as it stands.
+_TEXTS = frozenset(
+    f"{table.name}.{entry.name}"
+    for table in msgspec.structs.fields(Settings)
+    for entry in msgspec.structs.fields(table.type)
+    if isinstance(entry.default, str)
+)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -193,6 +210,18 @@ def _merge(
                 _merge(into[key], value, origins, origin, dotted + ".")
 
 
+def _foreign(merged: Mapping[str, Any], origins: Mapping[str, str], prefix: str = "") -> list[str]:
+    """Faults for values that TOML knows and JSON does not: dates and times."""
+    faults: list[str] = []
+    for key, value in merged.items():
+        if isinstance(value, dict):
+            faults += _foreign(value, origins, f"{prefix}{key}.")
+        elif not isinstance(value, str | int | float | list):
+            what = f"a {type(value).__name__} has no place here; put text in quotes"
+            faults.append(_told(prefix + key, what, origins))
+    return faults
+
+
 def _faults(merged: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
     """Every fault of the merged settings, as sentences that begin with the key."""
     import jsonschema_rs
@@ -206,6 +235,9 @@ def _faults(merged: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
             for name in details["unexpected"]:
                 key = ".".join([*path, name])
                 faults.append(_told(key, "no such setting" + _nearest(key), origins))
+        elif error.kind.name == "enum":
+            offered = ", ".join(map(str, details["options"]))
+            faults.append(_told(".".join(path), f"must be one of {offered}", origins))
         else:
             faults.append(_told(".".join(path), error.message, origins))
     return sorted(faults)

@@ -44,8 +44,8 @@ def split_path(raw_path: str | bytes) -> list[str]:
     Raises BadRequest if a percent sign is not followed by two hex digits or the bytes are not UTF-8.
     """
     try:
-        path = raw_path if isinstance(raw_path, str) else raw_path.decode()
-    except UnicodeDecodeError:
+        path = raw_path.decode() if isinstance(raw_path, bytes) else raw_path.encode().decode()
+    except UnicodeError:
         raise BadRequest("the path is not UTF-8", word="bad_path") from None
     tokens = path.split("/")
     # NOTE: emptiness is judged before decoding; nothing that is encoded decodes to nothing.
@@ -64,9 +64,9 @@ def is_version(token: str) -> bool:
 def tokenize(raw_path: str | bytes, endpoints: Container[str], greedy: Container[str] = ()) -> Target:
     """The target of a raw path (without its query), given the names of the endpoints.
 
-    An endpoint in `greedy` takes every token after its name. `account` stands for the caller's own account: it
-    becomes a noun of its own, without arguments, which the pipeline turns into `accounts(id)` once the caller is
-    known. A first token that is no endpoint gives no nouns. Raises BadRequest as `split_path` does.
+    An endpoint in `greedy` takes every token after its name. `account`, where a chain begins, stands for the caller's
+    own account: it becomes a noun of its own, without arguments, which the pipeline turns into `accounts(id)` once the
+    caller is known. A first token that is no endpoint gives no nouns. Raises BadRequest as `split_path` does.
     """
     tokens = split_path(raw_path)
     version = None
@@ -83,7 +83,7 @@ def chain(tokens: list[str], endpoints: Container[str], greedy: Container[str] =
     args: list[str] = []
     following = iter(tokens)
     for token in following:
-        if token in endpoints or token == ALIAS:
+        if token in endpoints or (token == ALIAS and (name is None or name == ALIAS)):
             if name is not None:
                 nouns.append(_new(Noun, (name, tuple(args))))
             name = token

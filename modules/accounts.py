@@ -13,6 +13,7 @@ from crossbar import (
     Document,
     Forbidden,
     Insert,
+    InvalidData,
     Json,
     Noun,
     Page,
@@ -36,6 +37,15 @@ def with_realm(ctx: Context, body: Body) -> Body:
     return body
 
 
+async def with_own_name(ctx: Context, body: Body) -> Body:
+    """Logins name an account without regard to case and blanks, so no two names may differ in these alone."""
+    same = where("login_name", login_name(body["name"]), private=True)
+    for other in await ctx.app.store.find(Query("", "accounts", (same,), limit=2)):
+        if ctx.found is None or other.id != ctx.found.id:
+            raise InvalidData("name", "unique", "the name is already in use", cause=body["name"], value=body["name"])
+    return body
+
+
 def hashed_key(key: str) -> str:
     """The id under which an API key is found; the key itself is only in its account's private part."""
     return sha256(key.encode()).hexdigest()
@@ -52,7 +62,7 @@ class Accounts(Resource):
     private_indexes = ("parent", "login_name")
     tenants = True
     operations = ("create", "read", "replace", "patch", "delete")
-    checks = (with_realm,)
+    checks = (with_realm, with_own_name)
 
     def tenant(self, ctx: Context) -> str:
         """Accounts themselves belong to nobody but the tree."""

@@ -11,7 +11,7 @@ import orjson
 from .. import renderers
 from .._version import __version__
 from ..body import decode_json
-from ..dates import from_gregorian
+from ..dates import from_gregorian, gregorian
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..filters import parse_filters, path_of
@@ -92,8 +92,8 @@ class CrossbarDialect:
             ctx.accept = ctx.header(b"accept")
 
     def data(self, ctx: Context) -> dict[str, Any]:
-        """`data` of the envelope without private fields; an empty body is an empty object."""
-        if not ctx.raw_body:
+        """`data` of the envelope without private fields; an empty body is an empty object, and DELETE needs none."""
+        if not ctx.raw_body or (ctx.verb == "DELETE" and "data" not in ctx.envelope):
             return {}
         if "data" not in ctx.envelope:
             raise InvalidEnvelope("data", "required", 'Field is required but missing: send {"data": {...}}')
@@ -139,7 +139,10 @@ class CrossbarDialect:
             revision = ctx.bound.endpoint.etag(ctx, answer) if ctx.bound is not None else str(answer.revision)
             envelope["data"] = orjson.Fragment(answer.body)
             self._facts(ctx, envelope, revision)
-            envelope["metadata"] = {"id": answer.id, "created": answer.created, "modified": answer.modified}
+            times = {"created": gregorian(answer.created), "modified": gregorian(answer.modified)}
+            envelope["metadata"] = {"id": answer.id, **times}
+            if reply.deleted:
+                envelope["metadata"]["deleted"] = True
         elif isinstance(answer, Page):
             self._page(ctx, envelope, answer.rows)
         elif isinstance(answer, Stream):
@@ -201,7 +204,7 @@ class CrossbarDialect:
     def _write(self, ctx: Context, envelope: dict[str, Any]) -> None:
         """The envelope's bytes, indented if the client asked for that."""
         payload = orjson.dumps(envelope)
-        if b"x-pretty-print" in ctx.headers or ctx.query:
+        if b"x-pretty-print" in ctx.headers or ctx.query or ctx.envelope:
             wanted = (ctx.header(b"x-pretty-print") or "").lower() == "true" or ctx.flag("pretty_print") is True
             if wanted:
                 payload = renderers.pretty(payload, ctx.app.settings.limits.pretty)
