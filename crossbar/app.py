@@ -153,7 +153,8 @@ class Crossbar:
         status, told = 200, "alive"
         if path == "/readyz":
             try:
-                told = await self.store.health()
+                await self.store.health()
+                told = "ready"
             except StoreUnavailable:
                 status, told = 503, "the datastore cannot be reached"
         body = orjson.dumps({"status": "success" if status == 200 else "error", "message": told})

@@ -82,7 +82,7 @@ def _as_text(name: str, text: str) -> str:
     if text[:1] in ("[", "{"):
         try:
             return orjson.dumps(orjson.loads(text)).decode()
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, TypeError):  # no JSON, or nested deeper than can be written
             pass
     return text
 
@@ -91,11 +91,11 @@ def _as_texts(name: str, text: str) -> tuple[str, ...]:
     """The value of the list filters: a JSON array, as the texts of its elements."""
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        value = None
-    if not isinstance(value, list):
-        raise BadRequest(f'{name} takes a JSON array, such as ["a","b"]', cause=text)
-    return tuple(text_of(item) for item in value)
+        if isinstance(value, list):
+            return tuple(text_of(item) for item in value)
+    except (orjson.JSONDecodeError, TypeError):  # no JSON, or nested deeper than can be written
+        pass
+    raise BadRequest(f'{name} takes a JSON array, such as ["a","b"]', cause=text)
 
 
 @dataclass(frozen=True, slots=True)

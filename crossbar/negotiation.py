@@ -7,6 +7,7 @@ from functools import lru_cache
 
 JSON = "application/json"
 CSV = "text/csv"
+FORM = "application/x-www-form-urlencoded"
 
 # Kazoo offers each format under several names; a client that asks for one of them gets the first.
 SYNONYMS: dict[str, str] = {
@@ -45,8 +46,16 @@ def essence(content_type: str) -> str:
 
 
 def is_json(media_type: str) -> bool:
-    """Whether a body of this type is JSON (`application/json`, `application/x-json` or any `+json`)."""
+    """Whether a type is JSON: `application/json`, `application/x-json` or any `+json`."""
     return media_type in (JSON, "application/x-json") or media_type.endswith("+json")
+
+
+def accepts_body(media_type: str) -> bool:
+    """Whether a body of this type is read as JSON.
+
+    curl calls every body a form unless it is told otherwise, and so do Kazoo's own tools; theirs are JSON all the same.
+    """
+    return is_json(media_type) or media_type == FORM
 
 
 def _ranges(accept: str) -> list[tuple[str, float]]:

@@ -35,7 +35,7 @@ from .errors import (
     UnsupportedMediaType,
     UriTooLong,
 )
-from .negotiation import JSON, essence, is_json
+from .negotiation import JSON, accepts_body, essence
 from .negotiation import choose as choose_media_type
 from .reply import Reply
 from .stores import Document
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("crossbar")
 
-# curl sends this type unless it is told otherwise, and so do Kazoo's own tools; the bodies are JSON all the same.
-FORM = "application/x-www-form-urlencoded"
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -204,7 +202,7 @@ def negotiate(ctx: Context) -> None:
         ctx.media_type = chosen
     if ctx.raw_body:
         sent = essence(ctx.header(b"content-type") or JSON)
-        if not (is_json(sent) or sent == FORM):
+        if not accepts_body(sent):
             raise UnsupportedMediaType(f"send {JSON}", cause=sent)
 
 

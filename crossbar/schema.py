@@ -98,6 +98,8 @@ class Schema:
         return [violation for error in errors for violation in _violations(error, body)]
 
 
+_STRICT = "Strict checking of data is enabled; only include schema-defined {}"
+
 # Keyword of JSON Schema -> Kazoo's code and its sentence, filled with the rule's target.
 _SENTENCES: dict[str, tuple[str, str]] = {
     "type": ("type", "Value did not match type(s): {target}"),
@@ -114,14 +116,15 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "minProperties": ("minProperties", "The object must have at least {target} keys"),
     "maxProperties": ("maxProperties", "The object must not have more than {target} keys"),
     "uniqueItems": ("uniqueItems", "List of items is not unique"),
-    "additionalItems": ("additionalItems", "The list may only hold the items that the schema defines"),
-    "pattern": ("pattern", "Failed to match pattern {target!r}"),
+    "additionalItems": ("additionalItems", _STRICT.format("items")),
+    "unevaluatedItems": ("additionalItems", _STRICT.format("items")),
+    "pattern": ("pattern", "Failed to match pattern '{target}'"),
     "dependentRequired": ("dependencies", "Dependencies were not validated"),
     "multipleOf": ("divisibleBy", "Value not divisible by {target}"),
     "not": ("disallow", "Value is disallowed by the schema"),
     "format": ("wrong_format", "Field is not in the correct format: {target}"),
     "oneOf": ("not_one_schema_valid", "Value matches none of the forms that the schema allows"),
-    "oneOfMultipleValid": ("more_than_one_schema_valid", "Value matches more than one of the forms allowed"),
+    "oneOfSeveral": ("more_than_one_schema_valid", "Value matches more than one of the forms allowed"),
     "anyOf": ("any_schemas_not_valid", "Value matches none of the forms that the schema allows"),
     "falseSchema": ("additionalProperties", "The schema does not allow this field"),
     "propertyNames": ("patternProperties", "A key of the object is not allowed by the schema"),
@@ -132,24 +135,35 @@ _TARGETS = ("limit", "types", "options", "pattern", "format", "multiple_of", "ex
 def _violations(error: Any, body: Json) -> Iterable[Violation]:
     """The violations that one error of the validator stands for: one, or one for each surplus field."""
     path, value = _located(body, error.instance_path)
-    keyword = error.kind.name
     details = error.kind.as_dict()
+    keyword = _keyword(error, details)
     if keyword == "required":
-        missing = details["property"]
-        yield Violation((*path, missing), "required", "Field is required but missing")
+        yield Violation((*path, details["property"]), "required", "Field is required but missing")
     elif keyword in ("additionalProperties", "unevaluatedProperties"):
-        for name in details["unexpected"]:
-            yield Violation(
-                (*path, name),
-                "additionalProperties",
-                "Strict checking of data is enabled; only include schema-defined properties",
-            )
+        # NOTE: where no field is allowed at all, the validator does not list those that are there.
+        for name in details.get("unexpected", list(value)):
+            yield Violation((*path, name), "additionalProperties", _STRICT.format("properties"), value=value[name])
     else:
         code, sentence = _SENTENCES.get(keyword, (keyword, "failed to validate"))
-        target = next((details[key] for key in _TARGETS if key in details), None)
+        target: Json = next((details[key] for key in _TARGETS if key in details), None)
+        if keyword == "type" and len(target) == 1:
+            target = target[0]
         shown = None if path and path[-1] in _HIDDEN else value
         cause = shown if keyword in ("minLength", "maxLength") else None
         yield Violation(path, code, sentence.format(target=_readable(target)), target, cause, shown)
+
+
+def _keyword(error: Any, details: dict[str, Json]) -> str:
+    """The keyword that a document breaks, where the validator's own name for it tells too little."""
+    name: str = error.kind.name
+    rules = error.schema_path
+    if name == "required" and "dependentRequired" in rules[-2:]:
+        return "dependentRequired"
+    if name == "oneOf" and not all(details["context"]):
+        return "oneOfSeveral"
+    if name == "falseSchema" and rules and rules[-1] in ("additionalProperties", "items"):
+        return str(rules[-1]).replace("items", "additionalItems")
+    return name
 
 
 def _readable(target: Any) -> Any:
@@ -195,7 +209,8 @@ def _number(text: str) -> float | None:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    return found if type(found) in (int, float) and abs(found) < 2**63 else None
+    # A blank around it is no part of a number, though JSON allows it around a value.
+    return found if type(found) in (int, float) and abs(found) < 2**63 and text == text.strip() else None
 
 
 _CONVERT: dict[str, Callable[[str], Json]] = {

@@ -15,7 +15,7 @@ from ..dates import from_gregorian, gregorian
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..filters import parse_filters, path_of
-from ..negotiation import CSV, JSON, essence, is_json, named
+from ..negotiation import CSV, JSON, accepts_body, essence, named
 from ..pagination import Listing, PageRequest
 from ..reply import Page, Reply, Stream
 from ..stores import Document, Rows
@@ -72,7 +72,7 @@ class CrossbarDialect:
 
     def read(self, ctx: Context) -> None:
         """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""
-        if ctx.raw_body and is_json(essence(ctx.header(b"content-type") or JSON)):
+        if ctx.raw_body and accepts_body(essence(ctx.header(b"content-type") or JSON)):
             ctx.envelope = _envelope(ctx)
         headers = ctx.headers
         token = headers.get(b"x-auth-token")
