@@ -16,7 +16,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -267,6 +267,11 @@ class Tokens:
             )
         except jwt.PyJWTError:
             raise Unauthorized from None
+        # NOTE: base64 has several spellings of the same signature; only the one that we write is a token of ours.
+        signed, _, signature = token.rpartition(".")
+        own = urlsafe_b64encode(hmac.digest(self._key, signed.encode(), "sha256")).rstrip(b"=").decode()
+        if own != signature:
+            raise Unauthorized
         if claims["exp"] <= self._clock():
             raise Unauthorized("the token has expired: log in again")
         return claims

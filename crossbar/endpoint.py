@@ -70,12 +70,17 @@ class Route(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A route of one endpoint object, ready to be called; `picks` are the positions of an action's parameters."""
+    """A route of one endpoint object, ready to be called; `picks` are the positions of an action's parameters.
+
+    The first `leading` arguments name something of the endpoint's: those of an operation, and the parameters of an
+    action before its first literal.
+    """
 
     endpoint: Endpoint
     route: Route
     call: Operation
     picks: tuple[int, ...] | None
+    leading: int
 
     def arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
         """The arguments of the noun that are parameters, without an action's literals."""
@@ -224,9 +229,11 @@ class Dispatch:
         call = getattr(endpoint, route.name)
         if route.operation is None:
             picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
-            self._place(route.pattern).verbs[route.verb or ""] = Bound(endpoint, route, call, picks)
+            leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
+            bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
+            self._place(route.pattern).verbs[route.verb or ""] = bound
             return
-        bound = Bound(endpoint, route, call, None)
+        bound = Bound(endpoint, route, call, None, endpoint.depths[1])
         for depth in range(route.least, min(route.most, _DEEPEST) + 1):
             self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
         if route.most >= UNBOUNDED:

@@ -42,6 +42,8 @@ from .stores import Document
 from .target import Noun
 
 if TYPE_CHECKING:
+    from .registry import Registry
+
     pass
 
 logger = logging.getLogger("crossbar")
@@ -139,7 +141,7 @@ async def resolve(ctx: Context) -> None:
     last = len(nouns) - 1
     for position, (endpoint, args) in enumerate(ctx.resolved):
         if position == last:
-            args = ctx.args[: endpoint.depths[1]]
+            args = ctx.args[: bound.leading]
         if args:
             if endpoint.tenants:
                 ctx.found = await app.tenants.enter(principal, args[0], ctx.version)
@@ -163,9 +165,7 @@ def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
         if not max(least, 1) <= len(noun.args) <= most:
             raise _unknown(ctx, nouns[: position + 1], noun.args[most:])
         child = registry.names[nouns[position + 1].name]
-        if not endpoint.tenants and all(
-            noun.name not in registry.names[later.name].parents for later in nouns[position + 1 :]
-        ):
+        if not endpoint.tenants and not _is_parent(registry, noun.name, nouns[position + 1 :]):
             raise NotFound(
                 f"{child.name!r} does not answer below {noun.name!r}",
                 word="faulty_request",
@@ -176,6 +176,17 @@ def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
     if place is None:
         raise _unknown(ctx, nouns, last.args[registry.names[last.name].depths[1] :])
     return place
+
+
+def _is_parent(registry: Registry, name: str, later: tuple[Noun, ...]) -> bool:
+    """Whether one of the later nouns, in the same tenant, has this one as a parent."""
+    for noun in later:
+        endpoint = registry.names[noun.name]
+        if endpoint.tenants:
+            return False
+        if name in endpoint.parents:
+            return True
+    return False
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:

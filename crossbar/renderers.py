@@ -19,10 +19,12 @@ MOST_COLUMNS = 256
 
 
 def pretty(payload: bytes, most: int) -> bytes:
-    """The JSON payload indented by two blanks; as it is if it is longer than `most` bytes."""
+    """The JSON payload indented by two blanks; as it is if it is longer than `most` bytes, or would grow fourfold."""
     if len(payload) > most:
         return payload
-    return orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2)
+    # NOTE: deep nesting costs an indent a line, and could make a small request into a large response.
+    indented = orjson.dumps(orjson.loads(payload), option=orjson.OPT_INDENT_2)
+    return indented if len(indented) <= max(4 * len(payload), 4096) else payload
 
 
 class CsvTable:
@@ -78,9 +80,9 @@ def _cell(value: Any) -> Any:
     return "'" + value if value.startswith(_FORMULA) else value
 
 
-def file_name(wanted: str | None, extension: str) -> str:
+def file_name(wanted: object, extension: str) -> str:
     """A safe file name out of what the client asked for, `result` if nothing of it is left."""
-    base = re.split(r"[/\\]", wanted or "")[-1]
+    base = re.split(r"[/\\]", wanted if isinstance(wanted, str) else "")[-1]
     stem = base[: -len(extension) - 1] if base.lower().endswith(f".{extension}") else base
     stem = _UNSAFE_NAME.sub("_", stem).strip("._")[:120]
     return f"{stem or 'result'}.{extension}"

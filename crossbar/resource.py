@@ -199,10 +199,6 @@ async def write(ctx: Context, *changes: Change) -> list[Document | None]:
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:
     """The request's listing words as a query, its start_key opened."""
     page = wanted.page
-    for first, last in (("created_from", "created_to"), ("modified_from", "modified_to")):
-        begin, end = getattr(wanted, first), getattr(wanted, last)
-        if begin is not None and end is not None and begin > end:
-            raise InvalidData(first, "date_range", f"{first} is after {last}", cause=begin)
     start = None
     if page.start is not None:
         start = ctx.app.start_keys.open(page.start, ctx.binding(wanted), ctx.started_at)

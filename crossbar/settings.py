@@ -145,7 +145,8 @@ def load(
     except msgspec.ValidationError as error:
         # NOTE: JSON Schema takes 8000.0 for an integer, the typed settings do not.
         what, _, key = str(error).partition(" - at `$.")
-        raise SettingsError([_told(key.rstrip("`"), what, origins)], source) from None
+        told = 'a float is not of type "integer"' if "float" in what else what
+        raise SettingsError([_told(key.rstrip("`"), told, origins)], source) from None
 
 
 def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -217,7 +218,7 @@ def _foreign(merged: Mapping[str, Any], origins: Mapping[str, str], prefix: str 
         if isinstance(value, dict):
             faults += _foreign(value, origins, f"{prefix}{key}.")
         elif not isinstance(value, str | int | float | list):
-            what = f"a {type(value).__name__} has no place here; put text in quotes"
+            what = f'a {type(value).__name__} is not of type "string"; put it in quotes'
             faults.append(_told(prefix + key, what, origins))
     return faults
 

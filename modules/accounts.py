@@ -69,8 +69,8 @@ class Accounts(Resource):
         return ""
 
     async def create(self, ctx: Context) -> Answer | Reply:
-        """A new account below the caller's own."""
-        return await self._plant(ctx, ctx.caller().account_id)
+        """A new account below the one that the path leads into, or below the caller's own."""
+        return await self._plant(ctx, ctx.tenant or ctx.caller().account_id)
 
     @action("PUT {id}")
     async def create_below(self, ctx: Context, id: str) -> Answer | Reply:

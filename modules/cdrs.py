@@ -22,7 +22,10 @@ class Cdrs(Resource):
 
     @action("GET legs/{interaction_id}")
     async def legs(self, ctx: Context, interaction_id: str) -> Answer:
-        """All legs of one call."""
+        """All legs of one call, by its interaction id or by the id of one of its legs."""
+        leg = await ctx.app.store.get(self.tenant(ctx), self.name, interaction_id)
+        if leg is not None:
+            interaction_id = leg.data().get("interaction_id", "")
         return await listing(ctx, self.tenant(ctx), self.name, where("interaction_id", interaction_id))
 
     @action("GET summary")

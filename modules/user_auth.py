@@ -64,7 +64,7 @@ class UserAuth(Endpoint):
         if name:
             wanted = where("login_name", login_name(name), private=True)
         elif realm:
-            wanted = where("realm", realm)
+            wanted = where("realm", realm.lower())
         else:
             raise InvalidData("account_name", "required", "name the account: account_name, account_realm or account_id")
         found = await ctx.app.store.find(Query("", "accounts", (wanted,), limit=1, full=True))

@@ -13,7 +13,7 @@ from .._version import __version__
 from ..body import decode_json
 from ..dates import from_gregorian, gregorian
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
-from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
+from ..errors import BadRequest, InvalidData, InvalidEnvelope, NotFound, Refusal
 from ..filters import parse_filters, path_of
 from ..negotiation import CSV, JSON, accepts_body, essence, named
 from ..pagination import Listing, PageRequest
@@ -108,6 +108,10 @@ class CrossbarDialect:
         paginate = ctx.target.version != "v1" and ctx.flag("paginate") is not False
         if not ctx.query and len(ctx.envelope) <= 1:
             return Listing(PageRequest(paging.page_size, paginate=paginate))
+        for first, last in (("created_from", "created_to"), ("modified_from", "modified_to")):
+            begin, end = _gregorian(ctx, first), _gregorian(ctx, last)
+            if begin is not None and end is not None and begin > end:
+                raise InvalidData(first, "date_range", f"{first} is after {last}", cause=ctx.word(first))
         start = ctx.word("start_key")
         return Listing(
             PageRequest(
@@ -212,7 +216,7 @@ class CrossbarDialect:
 
     def _as_csv(self, ctx: Context, answer: Any) -> None:
         """Rows, or one document, as a CSV file."""
-        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.query.get("file_name"), "csv")
+        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.word("file_name"), "csv")
         ctx.response_headers += [
             (b"content-type", b"text/csv; charset=utf-8"),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
@@ -272,7 +276,7 @@ def _page_size(value: Any, default: int, most: int) -> int:
     if value is None:
         return default
     text = str(value)
-    if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 9 and text[0] != "0"):
+    if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 18 and text[0] != "0"):
         raise BadRequest(f"page_size must be a whole number from 1 to {most}", word="bad_page_size", cause=value)
     return min(int(text), most)
 
