@@ -105,6 +105,7 @@ class Hasher:
         """Let the threads go."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
 
 def wire_credentials(username: str, password: str) -> tuple[str, str]:
@@ -177,7 +178,8 @@ class Tokens:
         self._key = key
         self._settings = settings
         self._clock = clock
-        self._checked: dict[str, tuple[int | None, Principal]] = {}
+        # By token, or by the digest of a Basic credential, which is bytes and so never a token.
+        self._checked: dict[str | bytes, tuple[int | None, Principal]] = {}
 
     def mint(self, account: Document, user: Document | None, method: str) -> str:
         """A token for an account, or for one of its users, good for `auth.token_life` seconds."""
@@ -226,7 +228,7 @@ class Tokens:
     async def basic(self, field: str, hasher: Hasher) -> Principal:
         """The principal of a Basic credential, which is base64 of `account_id:md5(username:password)`."""
         version = self._store.version()
-        remembered = "Basic " + hashlib.sha256(field.encode()).hexdigest()
+        remembered = hashlib.sha256(field.encode()).digest()
         known = self._checked.get(remembered)
         if known is not None and known[0] is not None and known[0] == version:
             return known[1]
@@ -272,6 +274,8 @@ class Tokens:
         own = urlsafe_b64encode(hmac.digest(self._key, signed.encode(), "sha256")).rstrip(b"=").decode()
         if own != signature:
             raise Unauthorized
+        if not isinstance(claims["exp"], int):
+            raise Unauthorized
         if claims["exp"] <= self._clock():
             raise Unauthorized("the token has expired: log in again")
         return claims
@@ -293,7 +297,7 @@ class Tokens:
         identity = (user or account).secrets().get("identity", "")
         return hmac.digest(self._key, f"identity {account.id} {identity}".encode(), "sha256").hex()
 
-    def _remember(self, token: str, version: int | None, principal: Principal) -> None:
+    def _remember(self, token: str | bytes, version: int | None, principal: Principal) -> None:
         if len(self._checked) >= _REMEMBERED:
             self._checked.clear()
         self._checked[token] = (version, principal)

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from .errors import BadRequest
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """One condition: the field at `path`, in the body or in the private part, against `value`."""
 
     operator: str

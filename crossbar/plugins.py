@@ -45,7 +45,7 @@ def bundled_folder() -> Path:
 
 def find(folder: Path, package: str | None = None) -> Iterator[Found]:
     """The endpoints in a folder, in the order of the file names; `package` is its import name, if it has one."""
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.absolute().iterdir()):
         if path.name.startswith(("_", ".")) or path.suffix not in (".py", ".toml"):
             continue
         if not _STEM.fullmatch(path.stem):

@@ -7,10 +7,10 @@ An operation may return any `Answer`. `None` means that there is nothing to show
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
+from msgspec import Struct
 
 from .stores import Body, Document, Rows
 from .target import Noun
@@ -38,8 +38,7 @@ class Stream(NamedTuple):
 Answer = Document | Page | Stream | Json
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(Struct):
     """An answer with a status, headers or envelope keys of its own.
 
     Status 0 means what the operation implies. `location` names what was made, where that is not simply the
@@ -49,7 +48,7 @@ class Reply:
     answer: Answer = None
     status: int = 0
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    envelope: dict[str, Any] = field(default_factory=dict)
+    envelope: dict[str, Any] = {}
     location: tuple[Noun, ...] = ()
     deleted: bool = False
 

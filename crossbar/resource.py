@@ -6,10 +6,10 @@ import inspect
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
+from msgspec.structs import replace
 
 from .body import refuse_excess
 from .context import Context

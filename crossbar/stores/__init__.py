@@ -18,18 +18,18 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..filters import Filter
 
 Body = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One stored thing.
 
     `body` is a compact JSON object that carries its own `id`; `private` is a JSON object that never leaves
@@ -96,8 +96,7 @@ class Kind(NamedTuple):
     private_indexes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Which documents of one kind, from where, in which order, and how many.
 
     `start` is the key of the first document wanted, included. `created_from`, `created_to`, `modified_from`
@@ -117,8 +116,7 @@ class Query:
     modified_to: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """A piece of a listing: `count` JSON documents joined by commas, the first one's key and the next one's.
 
     `next` is the key of the document that follows the piece, None if there is none.
@@ -135,15 +133,13 @@ class Rows:
         return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(Struct, frozen=True):
     """Add a document; UniqueConflict if its id or a unique field is taken."""
 
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(Struct, frozen=True):
     """Write body, private part and expiry of a document that stands at `document.revision`.
 
     The creation time stays; `modified` becomes now. DocumentMissing or RevisionConflict otherwise.
@@ -152,8 +148,7 @@ class Replace:
     document: Document
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Take a document out of every listing; `purge` destroys it, otherwise it is kept aside for an operator.
 
     With `revision` it must stand at that revision. DocumentMissing or RevisionConflict otherwise.

@@ -1,0 +1,264 @@
+"""An HTTP/1.1 server protocol for uvicorn's `http=` setting: strict on the wire, and at half of the usual cost.
+
+The application stays plain ASGI 3 and runs on any server. `limited(...)` makes a protocol with other limits:
+
+    uvicorn.run(app, http=limited(target=4096, connections=200))
+
+Requests of a connection are answered one after the other, in their order (RFC 9112 section 9.3.2). What is wrong on
+the wire is answered once, after those that came before it, and ends the connection. WebSockets are not spoken here:
+a request for an upgrade is answered as any other (RFC 9110 section 7.8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from .protocol_connection import Connection
+from .protocol_exchange import Exchange
+from .protocol_head import NAMES, Refused, body_length, check_line, check_repeats, check_sizes, is_host, lower
+from .protocol_limits import WireLimits
+
+__all__ = ["HttpProtocol", "limited"]
+
+logger = logging.getLogger("crossbar.protocol")
+
+SLICE = 4096
+"""Bytes given to the parser at once. It cannot be stopped in between, so this bounds what one look can bring about."""
+
+_HTTP11 = b" HTTP/1.1\r\n"
+
+
+class HttpProtocol(Connection):
+    """One connection: bytes in, requests to the application one by one, responses out."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._app_state = app_state
+        self._asgi = {"version": config.asgi_version, "spec_version": "2.3"}
+        self._root_path = config.root_path
+        self._raw_root_path = config.root_path.encode("ascii")
+        self._slice = min(SLICE, self.max_target, self.max_headers)
+        self._parser = httptools.HttpRequestParser(self)
+        self._feed = self._parser.feed_data
+
+        # The head that arrives.
+        self._raw = b""  # the bytes that it is part of
+        self._first = True  # whether it begins with them
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        # The body that arrives.
+        self._barren = 0  # bytes of chunk extensions and trailer fields in a row
+        self._fruitful = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the parser, which knows this object: both would live on until they are collected."""
+        super().connection_lost(exc)
+        del self._feed, self._parser
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what the client sent, in pieces of a bounded size."""
+        if self._deaf:
+            self._noise = True
+        elif self.in_head or self._stash or len(data) > self._slice:
+            self._stash = self._stash[self._position :] + data
+            self._position = 0
+            self.parse_stash()
+        else:
+            self._raw = data
+            self._first = True
+            try:
+                self._feed(data)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+                self._stumble(error)
+                return
+            if self.in_head:
+                self.since = 0.0
+            elif self._receiving is not None:
+                self._count_barren(len(data))
+
+    def parse_stash(self) -> None:
+        """Parse what was read, until that is enough for now."""
+        while self._position < len(self._stash) and not self._read_paused and not self._deaf:
+            data = self._stash[self._position : self._position + self._slice]
+            self._position += len(data)
+            arriving = self.in_head
+            if arriving:
+                self._raw += data
+            else:
+                self._raw = data
+                self._first = True
+            try:
+                self._feed(data)
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+                self._stumble(error)
+                break
+            if not self.in_head:
+                if self._receiving is not None:
+                    self._count_barren(len(data))
+            elif not arriving:
+                self.since = 0.0
+            elif len(self._url) > self.max_target:
+                self.refuse(414, f"the request target is longer than {self.max_target} bytes")
+            elif len(self._raw) > self.max_headers + self.max_target + self._slice:
+                self.refuse(431, f"the request header is larger than {self.max_headers} bytes")
+        if self._position >= len(self._stash) or self._deaf:
+            self._noise = self._noise or self._position < len(self._stash)
+            self._stash, self._position = b"", 0
+
+    def _stumble(self, error: Exception) -> None:
+        """Answer what the parser cannot go on with, unless it is what follows the last request."""
+        if self._deaf:
+            self._noise = True
+            return
+        if not isinstance(error, httptools.HttpParserCallbackError):
+            self.refuse(400, "the request is not well-formed HTTP/1.1")
+        elif isinstance(error.__context__, Refused):
+            self.refuse(*error.__context__.args)
+        else:
+            logger.error("the protocol failed", exc_info=error)
+            self.refuse(500, "the server failed")
+
+    def _count_barren(self, size: int) -> None:
+        """Bound chunk extensions and trailer fields, which the parser collects and nobody wants."""
+        self._barren = 0 if self._fruitful else self._barren + size
+        self._fruitful = False
+        if self._barren > self.max_headers:
+            self.refuse(431, f"trailer fields or chunk extensions are larger than {self.max_headers} bytes")
+
+    # -- callbacks of the parser
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self.in_head = True
+        self._url = b""
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header or trailer field."""
+        # PERF: names are few. A known one is in lower case already, and its hash is, too.
+        self._headers.append((NAMES.get(name) or lower(name), value.strip()))
+
+    def on_headers_complete(self) -> None:
+        """Check the head of a request, and hand it to the application or put it into the queue."""
+        parser = self._parser
+        headers, self._headers = self._headers, []
+        url, raw = self._url, self._raw
+        self.in_head = False
+        method = parser.get_method()
+        # PERF: the parser would format the version anew. This is also stricter than the parser is: it takes two spaces,
+        # and RTSP. Only the first request of a read can be found that way.
+        if self._first and raw.startswith(_HTTP11, len(method) + 1 + len(url)):
+            version = "1.1"
+        else:
+            version = parser.get_http_version()
+            check_line(raw, method, url, version)
+        self._first = False
+        if len(raw) > self._slice or len(headers) > self.max_header_count:
+            check_sizes(url, headers, self.max_target, self.max_headers, self.max_header_count)
+        path, _, query = url.partition(b"?")
+        if path[:1] != b"/" or b"#" in url:
+            # RFC 9112 section 3.2: no proxy is spoken here, so origin-form only; a fragment is never sent.
+            raise Refused(400, "bad request target")
+        fields = dict(headers)
+        if len(fields) != len(headers):
+            check_repeats(headers)
+        host = fields.get(b"host")
+        if not is_host(host) if host is not None else version == "1.1":
+            raise Refused(400, "a request has one valid Host")  # RFC 9112 section 3.2
+        body_left = 0
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            body_left = body_length(fields, version)
+        keep_alive = version == "1.1" and parser.should_keep_alive()
+        if b"upgrade" in fields and parser.should_upgrade():
+            if body_left:
+                raise Refused(400, "a request for an upgrade has no body here")
+            keep_alive = False  # the parser takes what follows for another protocol
+        text = path.decode("ascii")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": self._asgi.copy(),
+            "http_version": version,
+            "server": self._server,
+            "client": self._client,
+            "scheme": self._scheme,
+            "method": method.decode("ascii"),
+            "root_path": self._root_path,
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "headers": headers,
+        }
+        if self._root_path:
+            scope["path"] = self._root_path + scope["path"]
+            scope["raw_path"] = self._raw_root_path + path
+        if self._app_state:
+            scope["state"] = self._app_state.copy()
+        # RFC 9110 section 10.1.1: an HTTP/1.0 client does not know 100.
+        expects = (
+            b"expect" in fields and body_left != 0 and version == "1.1" and fields[b"expect"].lower() == b"100-continue"
+        )
+        exchange = self._receiving = Exchange(self, scope, keep_alive, body_left, expects)
+        if body_left:
+            self.since = 0.0
+            self._barren = 0
+        if self._running is None:
+            self.start(exchange)
+        else:
+            self._queue.append(exchange)
+            if len(self._queue) > self.max_queue:
+                self.balance()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._fruitful = True
+        self.body_bytes += len(body)
+        receiving = self._receiving
+        if receiving is not None:
+            receiving.put(body)
+            if receiving.buffered > self.max_body_buffer:
+                self.balance()
+
+    def on_message_complete(self) -> None:
+        """Note that the request is here; its trailer fields are dropped (RFC 9110 section 6.5.1)."""
+        receiving = self._receiving
+        if receiving is None:
+            return
+        self._receiving = None
+        receiving.received = True
+        receiving.wake()
+        if not receiving.keep_alive:
+            self._deaf = True
+        if self._headers:
+            self._headers = []
+
+
+def limited(limits: Any = None, /, **others: float | None) -> type[HttpProtocol]:
+    """The protocol with other limits.
+
+    `limits` is an object like `Settings.limits`, of which `target`, `headers` and `header_count` count here. The others
+    are attributes of `WireLimits`: `limited(settings.limits, max_connections=200)`. TypeError for a name that is none.
+    """
+    values: dict[str, float | None] = {}
+    if limits is not None:
+        values.update(max_target=limits.target, max_headers=limits.headers, max_header_count=limits.header_count)
+    for name, value in others.items():
+        if name.startswith("_") or not hasattr(WireLimits, name):
+            raise TypeError(f"{name} is no limit of the protocol")
+        values[name] = value
+    return type("LimitedHttpProtocol", (HttpProtocol,), values)

@@ -1,0 +1,240 @@
+"""One request and its response: the `receive` and `send` that an ASGI application is given."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .protocol_limits import STATUS_LINES
+
+if TYPE_CHECKING:
+    from .protocol import HttpProtocol
+
+logger = logging.getLogger("crossbar.protocol")
+
+# How far a response is. Its head waits for the first part of the body, as ASGI wants it: one write for both, and an
+# application that crashes in between is still answered 500.
+NOTHING, HEAD, BODY, COMPLETE = range(4)
+
+
+class Exchange:
+    """One request with its response; the bound methods `receive` and `send` are the application's.
+
+    PERF: made for each request, so it has slots and no closures, and an event only when somebody waits.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_chunked",
+        "_connection",
+        "_event",
+        "_head",
+        "_left",
+        "_parts",
+        "_silent",
+        "_told",
+        "body_left",
+        "buffered",
+        "expects",
+        "gone",
+        "keep_alive",
+        "received",
+        "scope",
+        "stage",
+        "task",
+    )
+
+    def __init__(
+        self, connection: HttpProtocol, scope: dict[str, Any], keep_alive: bool, body_left: int, expects: bool
+    ) -> None:
+        self._connection = connection
+        self.scope = scope
+        self.keep_alive = keep_alive
+        self.body_left = body_left  # of the request, -1 for chunks
+        self.expects = expects  # a "100 Continue" that was not sent yet
+        self.received = False  # the whole request is here
+        self.gone = False  # nobody is there to be answered
+        self.buffered = 0
+        self.stage = NOTHING
+        self.task: asyncio.Task[None] | None = None
+        self._asked = self._told = False
+        self._parts: list[bytes] | None = None
+        self._head: bytes
+        self._silent: bool
+        self._chunked: bool
+        self._left: int | None
+        self._event: asyncio.Event | None = None
+
+    async def run(self, app: Any, tasks: set[asyncio.Task[None]]) -> None:
+        """Let the application answer, and see to it that what it leaves undone cannot look like success."""
+        self._asked = True
+        try:
+            await app(self.scope, self.receive, self.send)
+            if self.stage != COMPLETE and not self.gone:
+                logger.error("the application returned without completing its response")
+                self._connection.fail(self)
+        except Exception:
+            logger.exception("exception in the application")
+            self._connection.fail(self)
+        except BaseException:
+            self._connection.fail(self)
+            raise
+        finally:
+            # PERF: a callback of the task would cost another turn of the loop.
+            if self.task is not None:
+                tasks.discard(self.task)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the application was called."""
+        return self._asked
+
+    def put(self, part: bytes) -> None:
+        """Take a part of the request's body from the wire; it is dropped when nobody can want it any more."""
+        self.body_left -= len(part)
+        if self.stage == COMPLETE or self.gone:
+            return
+        self.buffered += len(part)
+        if self._parts is None:
+            self._parts = [part]
+        else:
+            self._parts.append(part)
+        if self._event is not None:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let those who wait in `receive` look again."""
+        if self._event is not None:
+            self._event.set()
+            self._event = None
+
+    async def receive(self) -> dict[str, Any]:
+        """The next part of the request's body; after that, when the client has gone or the response is complete."""
+        if self.expects:
+            self.expects = False
+            self._connection.send_continue(self)
+        while not self.gone and self.stage != COMPLETE:
+            parts = self._parts
+            if parts is not None or (self.received and not self._told):
+                body = b"" if parts is None else parts[0] if len(parts) == 1 else b"".join(parts)
+                self._parts = None
+                self._told = self.received
+                if self.buffered:
+                    self.buffered = 0
+                    self._connection.balance()
+                return {"type": "http.request", "body": body, "more_body": not self._told}
+            if self._event is None:
+                self._event = asyncio.Event()
+            await self._event.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send the start or a part of the response; waits while the client is slow to read."""
+        connection = self._connection
+        if connection.write_paused:
+            await connection.drained()
+        if self.gone:
+            return
+        kind = message["type"]
+        stage = self.stage
+        if stage == NOTHING:
+            if kind != "http.response.start":
+                raise RuntimeError(f"expected http.response.start, not {kind}")
+            self._start(message["status"], message.get("headers", ()))
+            return
+        if stage == COMPLETE or kind != "http.response.body":
+            raise RuntimeError(f"unexpected {kind}: the response is {'complete' if stage == COMPLETE else 'started'}")
+        body = message.get("body", b"")
+        last = not message.get("more_body", False)
+        data = b"" if self._silent else self._framed(body, last)
+        if stage == HEAD:
+            # A copy is cheaper than a second system call, up to a size.
+            if len(data) > 65536:
+                connection.transport.write(self._head)
+            else:
+                data = self._head + data
+            self._head = b""
+            self.stage = BODY
+        if data:
+            connection.transport.write(data)
+        if last:
+            self.stage = COMPLETE
+            self._parts = None
+            self.buffered = 0
+            self.wake()
+            connection.finished(self)
+
+    def _framed(self, body: bytes, last: bool) -> bytes:
+        """A part of the body as it goes over the wire (RFC 9112 section 7); raises if it breaks the promised length."""
+        if self._chunked:
+            end = b"0\r\n\r\n" if last else b""
+            return b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+        if self._left is not None:
+            left = self._left - len(body)
+            if left < 0 or (last and left):
+                raise RuntimeError(f"the body is {'longer' if left < 0 else 'shorter'} than its content-length")
+            self._left = left
+        return body
+
+    def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Build the head of the response (RFC 9112 section 4); raises if its headers are not fit for the wire."""
+        if type(headers) is not list:
+            headers = list(headers)
+        try:
+            block, fields = _checked(headers)
+            line = STATUS_LINES[status]
+        except KeyError:
+            raise RuntimeError(f"{status} is no status for a response") from None
+        scope = self.scope
+        if b"transfer-encoding" in fields or (status == 204 and b"content-length" in fields):
+            # ASGI: the server decides on the transfer. RFC 9110 section 8.6: 204 has no length.
+            drop = (b"transfer-encoding", b"content-length") if status == 204 else (b"transfer-encoding",)
+            headers = [pair for pair in headers if pair[0].lower() not in drop]
+            block, fields = _checked(headers)
+        # RFC 9112 section 6.3: what has no body whatever its headers say.
+        self._silent = status == 204 or status == 304 or scope["method"] == "HEAD"
+        self._chunked = False
+        self._left = None
+        tail = b"\r\n"
+        length = fields.get(b"content-length")
+        if length is not None:
+            if not length.isdigit() or (len(fields) != len(headers) and _repeats(headers, b"content-length")):
+                raise RuntimeError("content-length must be one number")
+            self._left = int(length)
+        elif not self._silent:
+            if scope["http_version"] == "1.1":
+                self._chunked = True
+                tail = b"transfer-encoding: chunked\r\n\r\n"
+            else:
+                self.keep_alive = False  # the end of the connection ends the body
+        connection = self._connection
+        if not self.received and (self.expects or not 0 <= self.body_left <= connection.max_drain):
+            self.keep_alive = False  # nobody will read the rest of the request
+        self.expects = False
+        if connection.stopping or (b"connection" in fields and b"close" in fields[b"connection"].lower()):
+            self.keep_alive = False
+        if not self.keep_alive and b"connection" not in fields:
+            tail = b"connection: close\r\n" + tail
+        self._head = b"".join((line, connection.default_headers(), block, tail))
+        self.stage = HEAD
+
+
+def _checked(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, dict[bytes, bytes]]:
+    """The header lines for the wire, and by name; raises if one holds a line break or NUL (RFC 9110 section 5.5)."""
+    if not headers:
+        return b"", {}
+    fields = dict(headers)
+    if not b"".join(fields).islower():
+        headers = [(name.lower(), value) for name, value in headers]
+        fields = dict(headers)
+    block = b"\r\n".join(map(b": ".join, headers)) + b"\r\n"
+    # PERF: one look at the joined lines instead of one at each value. A line break that is not ours makes a line more.
+    if len(block.splitlines()) != len(headers) or b"\0" in block:
+        raise RuntimeError("a response header holds a line break or NUL")
+    return block, fields
+
+
+def _repeats(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bool:
+    return sum([each[0].lower() == name for each in headers]) > 1

@@ -1,0 +1,89 @@
+"""The rules for the head of a request: what is refused before an application sees it, and why.
+
+What two recipients of one stream could read differently is refused, never repaired.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Refused(Exception):
+    """The request breaks a rule of the wire: a status and a sentence."""
+
+
+NAMES: dict[bytes, bytes] = {}
+"""Header names as they were sent, and in lower case; bounded, since clients choose them."""
+
+
+def lower(name: bytes) -> bytes:
+    """The name in lower case; one with "_" is refused, because CGI-like backends take it for the one with "-"."""
+    if b"_" in name:
+        raise Refused(400, 'a header name holds "_"')
+    lower = name.lower()
+    if len(NAMES) < 1024 and len(name) < 64:
+        lower = NAMES.setdefault(lower, lower)
+        NAMES[name] = lower
+    return lower
+
+
+for _name in (
+    *("Host", "X-Auth-Token", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "Connection", "Expect"),
+    *("Content-Type", "Content-Length", "Transfer-Encoding", "If-None-Match", "If-Match", "Origin", "Authorization"),
+):
+    lower(_name.encode())
+    lower(_name.lower().encode())
+
+
+@lru_cache(maxsize=1024)
+def is_host(value: bytes) -> bool:
+    """Whether it is a host with or without a port (RFC 9110 section 7.2)."""
+    return _HOST.fullmatch(value) is not None
+
+
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::[0-9]*)?")
+
+
+def check_line(raw: bytes, method: bytes, url: bytes, version: str) -> None:
+    """Refuse what is no request line of HTTP/1.0 or 1.1 with single spaces (RFC 9112 section 3)."""
+    if version not in ("1.0", "1.1"):
+        raise Refused(505 if version == "2.0" else 400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if b"%b %b HTTP/%b\r\n" % (method, url, version.encode()) not in raw:
+        raise Refused(400, "bad request line")
+
+
+def check_repeats(headers: Headers) -> None:
+    """Refuse two of what there can only be one of (RFC 9112 sections 3.2, 6.1 and 6.3)."""
+    names = [name for name, _ in headers]
+    for name in (b"host", b"content-length", b"transfer-encoding"):
+        if names.count(name) > 1:
+            raise Refused(400, f"more than one {name.decode()}")
+
+
+def body_length(fields: dict[bytes, bytes], version: str) -> int:
+    """The length of the body, -1 for chunks; whatever two recipients could read differently is refused.
+
+    RFC 9112 section 6.1 and 6.3; of the transfer codings only chunked is known, and never beside a length.
+    """
+    coding = fields.get(b"transfer-encoding")
+    length = fields.get(b"content-length")
+    if coding is None:
+        if length is None or not length.isdigit():
+            raise Refused(400, "bad content-length")
+        return int(length)
+    if length is not None or version != "1.1" or coding.lower() != b"chunked":
+        raise Refused(400, "bad transfer-encoding")
+    return -1
+
+
+def check_sizes(url: bytes, headers: Headers, max_target: int, max_headers: int, max_header_count: int) -> None:
+    """Refuse what is too long or too much, in exact figures (RFC 9112 section 3, RFC 6585 section 5)."""
+    if len(url) > max_target:
+        raise Refused(414, f"the request target is longer than {max_target} bytes")
+    if len(headers) > max_header_count:
+        raise Refused(431, f"the request has more than {max_header_count} header fields")
+    if sum([len(name) + len(value) + 4 for name, value in headers]) > max_headers:
+        raise Refused(431, f"the request header is larger than {max_headers} bytes")

@@ -1,0 +1,40 @@
+"""From a store's URL in the settings to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from ..errors import SettingsError
+from . import Store
+
+FORMS = "memory:, sqlite:///file.db (in the working folder) or sqlite:////folder/file.db"
+
+
+def store_at(url: str) -> Store:
+    """The store that a URL names, not yet open. Its code is imported only now."""
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise SettingsError([f"{url!r} is not a store; write {FORMS}"], "store")
+    return SCHEMES[scheme](url)
+
+
+def _memory(url: str) -> Store:
+    from .memory import MemoryStore
+
+    if url not in ("memory:", "memory://"):
+        raise SettingsError([f"{url!r}: a store in memory has no name; write memory:"], "store")
+    return MemoryStore()
+
+
+def _sqlite(url: str) -> Store:
+    from .sqlite import SqliteStore
+
+    # NOTE: cut by hand, as a file's name may hold `?`, `#` and `%`, which mean something in a URL.
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path.strip("/"):
+        raise SettingsError([f"{url!r} names no file; write {FORMS}"], "store")
+    return SqliteStore(path)
+
+
+SCHEMES: dict[str, Callable[[str], Store]] = {"memory": _memory, "sqlite": _sqlite}

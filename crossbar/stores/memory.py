@@ -1,0 +1,231 @@
+"""Documents in memory: the store that the others are compared with, and a trial run without a file."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+import orjson
+from msgspec.structs import replace
+
+from ..errors import DocumentMissing, RevisionConflict, StoreUnavailable, UniqueConflict
+from ..filters import field_at, matches
+from . import Change, Delete, Document, Insert, Kind, Query, Replace, Rows, listing_key
+
+Undo = list[Callable[[], None]]
+
+
+class MemoryStore:
+    """Keeps documents while the object lives; each rule of the port stands here in its plainest form.
+
+    An inserted document is kept as it is given, with its times and its revision. `clock` gives Unix seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._kinds: dict[str, Kind] = {}
+        self._shelves: dict[tuple[str, str], _Shelf] = {}
+        self._aside: list[Document] = []
+        self._version = 0
+
+    async def open(self, kinds: Iterable[Kind]) -> None:
+        """Make ready to hold these kinds; StoreUnavailable if values clash in a field that is now unique."""
+        for kind in kinds:
+            shelves = {key: _Shelf(kind) for key in self._shelves if key[1] == kind.name}
+            for key, shelf in shelves.items():
+                for document in filter(self._live, self._shelves[key].documents.values()):
+                    for field, other in shelf.clashes(document):
+                        raise StoreUnavailable(
+                            f"memory: {field!r} of {kind.name!r} cannot become unique: {other.id!r} and "
+                            f"{document.id!r} of tenant {document.tenant!r} have the same value; "
+                            f"change one of them, or take the field out of `unique`"
+                        )
+                    shelf.put(document)
+            self._shelves.update(shelves)
+            self._kinds[kind.name] = kind
+
+    async def close(self) -> None:
+        """Do nothing: the documents live as long as the object."""
+
+    def version(self) -> int | None:
+        """How many changes were made so far."""
+        return self._version
+
+    async def get(self, tenant: str, kind: str, id: str) -> Document | None:
+        """The document, or None."""
+        document = self._shelf(tenant, kind).documents.get(id)
+        return document if document and self._live(document) else None
+
+    async def page(self, query: Query) -> Rows:
+        """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
+        found = list(islice(self._listing(query), query.limit + 1))
+        rows, following = found[: query.limit], found[query.limit :]
+        summary = None if query.full else self._kinds[query.kind].summary
+        return Rows(
+            joined=b",".join(_summarized(row, summary) for row in rows),
+            count=len(rows),
+            first=rows[0].key if rows else None,
+            next=following[0].key if following else None,
+        )
+
+    async def find(self, query: Query) -> list[Document]:
+        """Up to `limit` whole documents of the listing."""
+        return list(islice(self._listing(query), query.limit))
+
+    async def write(self, changes: Sequence[Change]) -> list[Document | None]:
+        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
+        undo: Undo = []
+        try:
+            done = [self._carry_out(change, undo) for change in changes]
+        except BaseException:
+            for step in reversed(undo):
+                step()
+            raise
+        self._version += len(done)
+        return done
+
+    async def load(self, documents: Iterable[Document]) -> int:
+        """Insert many documents and say how many; those before one that clashes stay."""
+        count = 0
+        for document in documents:
+            await self.write([Insert(document)])
+            count += 1
+        return count
+
+    async def health(self) -> str:
+        """How many documents are held."""
+        return f"memory, {sum(len(shelf.documents) for shelf in self._shelves.values())} documents"
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def _shelf(self, tenant: str, kind: str) -> _Shelf:
+        if kind not in self._kinds:
+            raise StoreUnavailable(f"memory: the kind {kind!r} was not opened; name it in open()")
+        return self._shelves.get((tenant, kind)) or _Shelf(self._kinds[kind])
+
+    def _live(self, document: Document) -> bool:
+        return document.expires is None or document.expires > self._clock()
+
+    def _listing(self, query: Query) -> Iterator[Document]:
+        shelf = self._shelf(query.tenant, query.kind)
+        low, high = 0, len(shelf.keys)
+        if query.created_from is not None:
+            low = bisect_left(shelf.keys, listing_key(query.created_from))
+        if query.created_to is not None:
+            high = bisect_left(shelf.keys, listing_key(query.created_to + 1))
+        if query.start is not None and query.descending:
+            high = min(high, bisect_right(shelf.keys, query.start))
+        elif query.start is not None:
+            low = max(low, bisect_left(shelf.keys, query.start))
+        places = range(low, high)
+        for place in reversed(places) if query.descending else places:
+            document = shelf.documents[shelf.ids[shelf.keys[place]]]
+            if self._live(document) and _keeps(query, document):
+                yield document
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    def _carry_out(self, change: Change, undo: Undo) -> Document | None:
+        match change:
+            case Insert(document):
+                self._put(document, undo)
+                return document
+            case Replace(document):
+                current = self._current(document.tenant, document.kind, document.id, document.revision)
+                revised = replace(
+                    document, created=current.created, modified=int(self._clock()), revision=current.revision + 1
+                )
+                self._take(current, undo)
+                self._put(revised, undo)
+                return revised
+            case Delete(tenant, kind, id, revision, purge):
+                current = self._current(tenant, kind, id, revision)
+                self._take(current, undo)
+                if not purge:
+                    self._aside.append(current)
+                    undo.append(lambda: self._aside.remove(current))
+                return None
+
+    def _current(self, tenant: str, kind: str, id: str, revision: int | None) -> Document:
+        """The document that a change is made for, at the revision that it is made for."""
+        document = self._shelf(tenant, kind).documents.get(id)
+        if document is None or not self._live(document):
+            raise DocumentMissing(tenant, kind, id)
+        if revision is not None and document.revision != revision:
+            raise RevisionConflict(kind, id, revision, document.revision)
+        return document
+
+    def _put(self, document: Document, undo: Undo) -> None:
+        shelf = self._shelf(document.tenant, document.kind)
+        for field, other in shelf.clashes(document):
+            if self._live(other):
+                raise UniqueConflict(document.kind, field)
+            self._take(other, undo)
+        self._shelves[document.tenant, document.kind] = shelf
+        shelf.put(document)
+        undo.append(lambda: shelf.take(document))
+
+    def _take(self, document: Document, undo: Undo) -> None:
+        shelf = self._shelf(document.tenant, document.kind)
+        shelf.take(document)
+        undo.append(lambda: shelf.put(document))
+
+
+class _Shelf:
+    """The documents of one kind in one tenant: by id, in the order of their keys, and by unique values."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.unique = kind.unique
+        self.documents: dict[str, Document] = {}
+        self.keys: list[str] = []
+        self.ids: dict[str, str] = {}
+        self.holders: dict[tuple[str, bytes], str] = {}
+
+    def put(self, document: Document) -> None:
+        self.documents[document.id] = document
+        self.ids[document.key] = document.id
+        insort(self.keys, document.key)
+        for value in self._unique_values(document):
+            self.holders[value] = document.id
+
+    def take(self, document: Document) -> None:
+        del self.documents[document.id], self.ids[document.key]
+        del self.keys[bisect_left(self.keys, document.key)]
+        for value in self._unique_values(document):
+            del self.holders[value]
+
+    def clashes(self, document: Document) -> Iterator[tuple[str, Document]]:
+        """The documents in the way of this one, each with the field; looked up one by one, the id first."""
+        if document.id in self.documents:
+            yield "id", self.documents[document.id]
+        for value in self._unique_values(document):
+            if value in self.holders:
+                yield value[0], self.documents[self.holders[value]]
+
+    def _unique_values(self, document: Document) -> list[tuple[str, bytes]]:
+        if not self.unique:
+            return []
+        data = document.data()
+        found = ((field, field_at(data, tuple(field.split(".")))) for field in self.unique)
+        # NOTE: compared as JSON, where true, 1 and 1.0 are three values; null, arrays and objects never clash.
+        return [(field, orjson.dumps(value)) for field, value in found if isinstance(value, str | int | float)]
+
+
+def _keeps(query: Query, document: Document) -> bool:
+    if query.modified_from is not None and document.modified < query.modified_from:
+        return False
+    if query.modified_to is not None and document.modified > query.modified_to:
+        return False
+    if not query.filters:
+        return True
+    data, secrets = document.data(), document.secrets()
+    return all(matches(filter, secrets if filter.private else data) for filter in query.filters)
+
+
+def _summarized(document: Document, summary: tuple[str, ...] | None) -> bytes:
+    if summary is None:
+        return document.body
+    data = document.data()
+    return orjson.dumps({"id": document.id} | {field: data[field] for field in summary if field in data})

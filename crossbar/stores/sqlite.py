@@ -1,0 +1,209 @@
+"""Documents in an SQLite file: the store that needs no server.
+
+A walk through it: `get` and `version` are answered on the event loop, since a hop to a thread costs more than
+they do; listings by reader threads; writes by one writer thread, which commits together what waits together.
+Reads never wait for writes (write-ahead log). The file may be open in several processes of one machine.
+
+`sqlite_file` opens it, `sqlite_tables` lays it out, `sqlite_listings` and `sqlite_filters` put queries into
+SQL, `sqlite_changes` writes, `sqlite_threads` has the threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import StoreUnavailable
+from . import Change, Document, Kind, Query, Rows
+from .sqlite_changes import carry_out, load, sweep
+from .sqlite_file import connect, unavailable
+from .sqlite_listings import Statement, find_statement, page_statement
+from .sqlite_tables import Tables, prepare
+from .sqlite_threads import Threads, Work, Writer
+
+SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
+SWEEP_EVERY = 60
+LOAD_BATCH = 10_000
+CLOSE_WITHIN = 30.0
+HEALTH_WITHIN = 5.0
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """Keeps documents in one file; acknowledged writes survive a crash of the process and, with FULL, of the machine.
+
+    `synchronous` is SQLite's word for how sure a commit is: with `NORMAL` a power cut may take the last ones.
+    `readers` is how many listings can be read at a time. An inserted document is kept as it is given, with its
+    times and its revision. `clock` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        synchronous: str = "FULL",
+        readers: int = 1,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if synchronous not in SYNCHRONOUS:
+            raise ValueError(f"synchronous is one of {', '.join(SYNCHRONOUS)}, not {synchronous!r}")
+        # NOTE: absolute, so that a later change of the working folder, or a name such as `file:x`, does no harm.
+        self.path = Path(os.path.abspath(path))
+        self._synchronous = synchronous
+        self._reader_count = readers
+        self._clock = clock
+        self._tables = Tables()
+        self._writer: Writer | None = None
+        self._readers: Threads | None = None
+        self._inline: sqlite3.Connection | None = None
+        self._opened = 0
+        self._swept = 0
+
+    async def open(self, kinds: Iterable[Kind]) -> None:
+        """Open the file, made if it is missing, and make tables and indexes where these kinds need others."""
+        wanted = tuple(kinds)
+        if self._writer is None:
+            self._writer = Writer(self.path, self._connect_writer, self._tidy)
+        tables = await self._writer.do(lambda connection: prepare(connection, self.path, wanted, self._now()))
+        self._tables = Tables({**self._tables, **tables})
+        if self._inline is None:
+            self._inline = connect(self.path, wait=1)
+            self._opened += 1
+        if self._readers is None:
+            self._readers = Threads("crossbar-sqlite-reader", self.path, self._connect_reader, self._reader_count)
+
+    async def close(self) -> None:
+        """Finish what waits to be written, and let go of the file."""
+        inline, self._inline = self._inline, None
+        readers, self._readers = self._readers, None
+        writer, self._writer = self._writer, None
+        self._tables = Tables()
+        if inline is not None:
+            inline.close()
+        if readers is not None:
+            await readers.stop(CLOSE_WITHIN)
+        if writer is not None:
+            await writer.stop(CLOSE_WITHIN)
+
+    def version(self) -> int | None:
+        """A number that differs once anybody wrote to the file, in this process or another."""
+        # NOTE: every write comes from another connection than this one, which is what the pragma tells. It begins
+        # anew with each connection, so that the number has to say which one this is.
+        if self._inline is None:
+            return None
+        version: int = self._read("PRAGMA data_version")[0]
+        return self._opened << 40 | version
+
+    async def get(self, tenant: str, kind: str, id: str) -> Document | None:
+        """The document, or None."""
+        row = self._read(self._tables[kind].get, (tenant, id, self._now()))
+        if row is None:
+            return None
+        created, modified, revision, expires, body, private = row
+        return Document(tenant, kind, id, body, created, modified, revision, private, expires)
+
+    async def page(self, query: Query) -> Rows:
+        """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
+        statement = page_statement(query, self._tables[query.kind], self._now())
+        ((joined, count, lowest, highest, following),) = await self._list(statement)
+        first = highest if query.descending else lowest
+        return Rows(joined or b"", count, first and first.decode(), following and following.decode())
+
+    async def find(self, query: Query) -> list[Document]:
+        """Up to `limit` whole documents of the listing."""
+        rows = await self._list(find_statement(query, self._tables[query.kind], self._now()))
+        tenant, kind = query.tenant, query.kind
+        return [
+            Document(tenant, kind, id.decode(), body, created, modified, revision, private, expires)
+            for id, created, modified, revision, expires, body, private, _ in rows
+        ]
+
+    async def write(self, changes: Sequence[Change]) -> list[Document | None]:
+        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
+        tables, asked = self._tables, tuple(changes)
+        return await self._write(lambda connection: carry_out(connection, tables, asked, self._now()), grouped=True)
+
+    async def load(self, documents: Iterable[Document]) -> int:
+        """Insert many documents and say how many, in transactions of 10,000; those before one that clashes stay.
+
+        The documents are taken from the iterable on the writer's thread.
+        """
+        tables, source = self._tables, iter(documents)
+
+        def load_some(connection: sqlite3.Connection) -> int:
+            some = list(islice(source, LOAD_BATCH))
+            if some:
+                load(connection, tables, some, self._now())
+            return len(some)
+
+        count = 0
+        while loaded := await self._write(load_some, grouped=False):
+            count += loaded
+        return count
+
+    async def health(self) -> str:
+        """The file and its size; StoreUnavailable if it cannot be written now."""
+        try:
+            async with asyncio.timeout(HEALTH_WITHIN):
+                size = await self._write(_size, grouped=True)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"SQLite store {self.path}: no answer within {HEALTH_WITHIN:g} seconds; "
+                "another process may keep the file locked"
+            ) from None
+        return f"SQLite {sqlite3.sqlite_version}, {self.path}, {size / 1e6:.1f} MB"
+
+    # -- what is behind -------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+    def _read(self, sql: str, values: Sequence[object] = ()) -> Any:
+        """The one row that a quick look-up finds, or None; read here and now, on the event loop."""
+        if self._inline is None:
+            raise self._closed()
+        try:
+            return self._inline.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise unavailable(self.path, error) from error
+
+    async def _list(self, statement: Statement) -> list[Any]:
+        """The rows of a listing, read by a reader thread."""
+        if self._readers is None:
+            raise self._closed()
+        return await self._readers.do(lambda connection: connection.execute(*statement).fetchall())
+
+    async def _write(self, work: Work[T], *, grouped: bool) -> T:
+        """What the work returns, once it is committed by the writer thread."""
+        if self._writer is None:
+            raise self._closed()
+        return await self._writer.do(work, grouped=grouped)
+
+    def _closed(self) -> StoreUnavailable:
+        return StoreUnavailable(f"SQLite store {self.path}: it is not open; await open() first")
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        return connect(self.path, synchronous=self._synchronous, writes=True)
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        return connect(self.path)
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        """Destroy expired documents now and then: a batch a minute, or after every write while there are many."""
+        now = self._now()
+        if now - self._swept >= SWEEP_EVERY and not sweep(connection, self._tables, now):
+            self._swept = now
+
+
+def _size(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    size: int = pages * page
+    return size
