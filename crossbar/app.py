@@ -178,24 +178,24 @@ class Crossbar:
         async with self._starting:
             if self._running is not None:
                 return
-            kinds = {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
-            await self.store.open([*({kind.name: kind for kind in auth.KINDS} | kinds).values()])
-            signing, sealing = await auth.keys_of(self.store, self.clock)
-            self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
-            self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
-            running = AsyncExitStack()
-            for entry in self.registry:
-                if type(entry.endpoint).lifespan is not Endpoint.lifespan:
-                    await running.enter_async_context(entry.endpoint.lifespan(self))
-            self._running = running
+            async with AsyncExitStack() as opening:
+                opening.push_async_callback(self.store.close)
+                opening.callback(self.hasher.close)
+                kinds = {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
+                await self.store.open([*({kind.name: kind for kind in auth.KINDS} | kinds).values()])
+                signing, sealing = await auth.keys_of(self.store, self.clock)
+                self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
+                self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
+                for entry in self.registry:
+                    if type(entry.endpoint).lifespan is not Endpoint.lifespan:
+                        await opening.enter_async_context(entry.endpoint.lifespan(self))
+                self._running = opening.pop_all()
 
     async def stop(self) -> None:
         """Close what `start` opened; what was acknowledged is safe."""
         if self._running is not None:
             running, self._running = self._running, None
             await running.aclose()
-            self.hasher.close()
-            await self.store.close()
         if self.access_log is not None:
             self.access_log.flush()
 

@@ -39,7 +39,7 @@ from .negotiation import JSON, accepts_body, essence
 from .negotiation import choose as choose_media_type
 from .reply import Reply
 from .stores import Document
-from .target import Noun
+from .target import ALIAS, Noun
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -334,8 +334,9 @@ def _unknown(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...]) ->
     """A 404 that says how far the path resolved and which endpoint may have been meant."""
     registry = ctx.app.registry
     if not nouns:
-        first = ctx.raw_path.decode("latin-1").split("/")[2:3]
-        surplus = tuple(first)
+        # The chain broke at its first token, or at the one after the alias for the caller's own account.
+        tokens = ctx.raw_path.decode("latin-1").split("/")[2:]
+        surplus = tuple([token for token in tokens if token != ALIAS][:1])
     nearest = next((near for near in map(registry.nearest, surplus) if near), None)
     wrong = surplus[0] if surplus else ""
     if nearest:

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from .protocol_connection import Connection
 from .protocol_exchange import Exchange
-from .protocol_head import NAMES, Refused, body_length, check_line, check_repeats, check_sizes, is_host, lower
+from .protocol_head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, is_host, lower, note
 from .protocol_limits import WireLimits
 
 __all__ = ["HttpProtocol", "limited"]
@@ -33,6 +33,7 @@ SLICE = 4096
 """Bytes given to the parser at once. It cannot be stopped in between, so this bounds what one look can bring about."""
 
 _HTTP11 = b" HTTP/1.1\r\n"
+_METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
 class HttpProtocol(Connection):
@@ -59,6 +60,7 @@ class HttpProtocol(Connection):
         self._first = True  # whether it begins with them
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._fields: dict[bytes, bytes] = {}  # those of the headers that the server itself heeds
         # The body that arrives.
         self._barren = 0  # bytes of chunk extensions and trailer fields in a row
         self._fruitful = False
@@ -144,6 +146,7 @@ class HttpProtocol(Connection):
         """Begin a request."""
         self.in_head = True
         self._url = b""
+        self._fields = {}
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request target."""
@@ -151,8 +154,14 @@ class HttpProtocol(Connection):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header or trailer field."""
-        # PERF: names are few. A known one is in lower case already, and its hash is, too.
-        self._headers.append((NAMES.get(name) or lower(name), value.strip()))
+        # PERF: names are few, so a known one needs no work, and its hash is there already.
+        known = NAMES.get(name)
+        value = value.strip()
+        if known is None:
+            known = lower(name)
+            if known in SPECIAL and self.in_head:
+                note(self._fields, known, value)
+        self._headers.append((known, value))
 
     def on_headers_complete(self) -> None:
         """Check the head of a request, and hand it to the application or put it into the queue."""
@@ -171,24 +180,27 @@ class HttpProtocol(Connection):
         self._first = False
         if len(raw) > self._slice or len(headers) > self.max_header_count:
             check_sizes(url, headers, self.max_target, self.max_headers, self.max_header_count)
-        path, _, query = url.partition(b"?")
-        if path[:1] != b"/" or b"#" in url:
+        if url[0] != 47 or 35 in url:
             # RFC 9112 section 3.2: no proxy is spoken here, so origin-form only; a fragment is never sent.
             raise Refused(400, "bad request target")
-        fields = dict(headers)
-        if len(fields) != len(headers):
-            check_repeats(headers)
+        mark = url.find(63)
+        path, query = (url, b"") if mark < 0 else (url[:mark], url[mark + 1 :])
+        fields = self._fields
         host = fields.get(b"host")
         if not is_host(host) if host is not None else version == "1.1":
             raise Refused(400, "a request has one valid Host")  # RFC 9112 section 3.2
-        body_left = 0
-        if b"content-length" in fields or b"transfer-encoding" in fields:
-            body_left = body_length(fields, version)
         keep_alive = version == "1.1" and parser.should_keep_alive()
-        if b"upgrade" in fields and parser.should_upgrade():
-            if body_left:
-                raise Refused(400, "a request for an upgrade has no body here")
-            keep_alive = False  # the parser takes what follows for another protocol
+        body_left = 0
+        expects = False
+        if len(fields) > 1 or host is None:
+            body_left = body_length(fields, version)
+            if b"upgrade" in fields and parser.should_upgrade():
+                if body_left:
+                    raise Refused(400, "a request for an upgrade has no body here")
+                keep_alive = False  # the parser takes what follows for another protocol
+            # RFC 9110 section 10.1.1: an HTTP/1.0 client does not know 100.
+            if body_left and version == "1.1":
+                expects = fields.get(b"expect", b"").lower() == b"100-continue"
         text = path.decode("ascii")
         scope: dict[str, Any] = {
             "type": "http",
@@ -197,7 +209,7 @@ class HttpProtocol(Connection):
             "server": self._server,
             "client": self._client,
             "scheme": self._scheme,
-            "method": method.decode("ascii"),
+            "method": _METHODS.get(method) or method.decode("ascii"),
             "root_path": self._root_path,
             "path": unquote(text) if "%" in text else text,
             "raw_path": path,
@@ -209,10 +221,6 @@ class HttpProtocol(Connection):
             scope["raw_path"] = self._raw_root_path + path
         if self._app_state:
             scope["state"] = self._app_state.copy()
-        # RFC 9110 section 10.1.1: an HTTP/1.0 client does not know 100.
-        expects = (
-            b"expect" in fields and body_left != 0 and version == "1.1" and fields[b"expect"].lower() == b"100-continue"
-        )
         exchange = self._receiving = Exchange(self, scope, keep_alive, body_left, expects)
         if body_left:
             self.since = 0.0

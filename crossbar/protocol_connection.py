@@ -33,9 +33,9 @@ class Connection(asyncio.Protocol, WireLimits):
             config.load()
         self._app = config.loaded_app
         self._loop = _loop or asyncio.get_running_loop()
-        self._state = server_state
+        self.state = server_state
         self._tasks = server_state.tasks
-        self._watch = watch_of(server_state, self, config.timeout_keep_alive)
+        self.watch = watch_of(server_state, self, config.timeout_keep_alive)
         self.transport: asyncio.Transport
 
         self._receiving: Exchange | None = None  # the request whose body arrives
@@ -66,17 +66,17 @@ class Connection(asyncio.Protocol, WireLimits):
         self._server = get_local_addr(transport)
         self._client = get_remote_addr(transport)
         self._scheme = "https" if is_ssl(transport) else "http"
-        if not self._watch.admits(self):
-            if self._watch.lingering >= MOST_LINGERING:
+        if not self.watch.admits(self):
+            if self.watch.lingering >= MOST_LINGERING:
                 transport.abort()
             else:
                 self.refuse(503, "too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone."""
-        self._state.connections.discard(self)  # type: ignore[arg-type]
+        self.state.connections.discard(self)  # type: ignore[arg-type]
         if self.lingering:
-            self._watch.lingering -= 1
+            self.watch.lingering -= 1
         self._deaf = True
         self.write_paused = False
         self.resume_writing()
@@ -113,10 +113,6 @@ class Connection(asyncio.Protocol, WireLimits):
                 self._writable = asyncio.Event()
             await self._writable.wait()
 
-    def default_headers(self) -> bytes:
-        """Date, and what uvicorn is told to add."""
-        return self._watch.default_headers(self._state.default_headers)
-
     def body_is_due(self) -> bool | None:
         """Whether the client owes bytes of a body: not while we do not read, or have not asked for it."""
         receiving = self._receiving
@@ -142,7 +138,7 @@ class Connection(asyncio.Protocol, WireLimits):
 
     def finished(self, exchange: Exchange) -> None:
         """Go on after a complete response: with the next request, or not at all."""
-        self._state.total_requests += 1
+        self.state.total_requests += 1
         self.since = 0.0
         if not exchange.keep_alive or self.stopping:
             more = self._noise or bool(self._queue) or bool(self._stash) or self.in_head
@@ -165,7 +161,7 @@ class Connection(asyncio.Protocol, WireLimits):
             return
         exchange.gone = True
         if exchange.stage < BODY:
-            words = answer(500, "the server failed", self.default_headers())
+            words = answer(500, "the server failed", self._own_headers())
             self.transport.write(_without_body(words) if exchange.scope["method"] == "HEAD" else words)
             self._hang_up(linger=True)
         else:
@@ -177,7 +173,7 @@ class Connection(asyncio.Protocol, WireLimits):
             return
         self._deaf = True
         more = (b"retry-after: 1",) if status == 503 else ()
-        words = answer(status, message, self.default_headers(), more)
+        words = answer(status, message, self._own_headers(), more)
         broken, self._receiving = self._receiving, None
         if broken is not None:
             if broken.task is None:
@@ -215,7 +211,7 @@ class Connection(asyncio.Protocol, WireLimits):
             return
         if linger and not self.stopping and self.transport.can_write_eof():
             self.lingering = True
-            self._watch.lingering += 1
+            self.watch.lingering += 1
             self.since = 0.0
             self.transport.write_eof()
             self.balance()
@@ -244,6 +240,10 @@ class Connection(asyncio.Protocol, WireLimits):
         self.parse_stash()
         if not self._read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
+
+    def _own_headers(self) -> bytes:
+        self.watch.renew(self.state.default_headers)
+        return self.watch.block
 
     def parse_stash(self) -> None:
         """Parse what was read but not looked at."""

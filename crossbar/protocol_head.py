@@ -16,23 +16,26 @@ class Refused(Exception):
 
 
 NAMES: dict[bytes, bytes] = {}
-"""Header names as they were sent, and in lower case; bounded, since clients choose them."""
+"""Header names as they were sent, and in lower case; bounded, since clients choose them. Those of SPECIAL are not here."""
+
+SPECIAL = frozenset([b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"])
+"""Those that say something to the server itself."""
 
 
 def lower(name: bytes) -> bytes:
     """The name in lower case; one with "_" is refused, because CGI-like backends take it for the one with "-"."""
-    if b"_" in name:
+    if 95 in name:
         raise Refused(400, 'a header name holds "_"')
-    lower = name.lower()
-    if len(NAMES) < 1024 and len(name) < 64:
-        lower = NAMES.setdefault(lower, lower)
-        NAMES[name] = lower
-    return lower
+    small = name.lower()
+    if len(NAMES) < 1024 and len(name) < 64 and small not in SPECIAL:
+        small = NAMES.setdefault(small, small)
+        NAMES[name] = small
+    return small
 
 
 for _name in (
-    *("Host", "X-Auth-Token", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "Connection", "Expect"),
-    *("Content-Type", "Content-Length", "Transfer-Encoding", "If-None-Match", "If-Match", "Origin", "Authorization"),
+    *("X-Auth-Token", "Accept", "Accept-Encoding", "Accept-Language", "User-Agent", "Connection", "Authorization"),
+    *("Content-Type", "If-None-Match", "If-Match", "Origin"),
 ):
     lower(_name.encode())
     lower(_name.lower().encode())
@@ -55,12 +58,11 @@ def check_line(raw: bytes, method: bytes, url: bytes, version: str) -> None:
         raise Refused(400, "bad request line")
 
 
-def check_repeats(headers: Headers) -> None:
-    """Refuse two of what there can only be one of (RFC 9112 sections 3.2, 6.1 and 6.3)."""
-    names = [name for name, _ in headers]
-    for name in (b"host", b"content-length", b"transfer-encoding"):
-        if names.count(name) > 1:
-            raise Refused(400, f"more than one {name.decode()}")
+def note(fields: dict[bytes, bytes], name: bytes, value: bytes) -> None:
+    """Keep a field of SPECIAL, and refuse two of what there can only be one of (RFC 9112 sections 3.2, 6.1, 6.3)."""
+    if name in fields and name not in (b"expect", b"upgrade"):
+        raise Refused(400, f"more than one {name.decode()}")
+    fields[name] = value
 
 
 def body_length(fields: dict[bytes, bytes], version: str) -> int:
@@ -71,7 +73,9 @@ def body_length(fields: dict[bytes, bytes], version: str) -> int:
     coding = fields.get(b"transfer-encoding")
     length = fields.get(b"content-length")
     if coding is None:
-        if length is None or not length.isdigit():
+        if length is None:
+            return 0
+        if not length.isdigit():
             raise Refused(400, "bad content-length")
         return int(length)
     if length is not None or version != "1.1" or coding.lower() != b"chunked":

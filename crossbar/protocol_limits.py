@@ -85,8 +85,8 @@ class Watch:
         self._limits = limits
         self._keep_alive = keep_alive if limits.keep_alive_seconds is None else limits.keep_alive_seconds
         self._timer: asyncio.TimerHandle | None = None
-        self._source: list[tuple[bytes, bytes]] = []
-        self._block = b""
+        self.source: list[tuple[bytes, bytes]] = []
+        self.block, self.breaks = b"", 0
         self.lingering = 0
         self.most = max(1, min(limits.max_connections, _descriptors() - 256))
 
@@ -97,12 +97,11 @@ class Watch:
             self._arm(asyncio.get_running_loop())
         return len(self._connections) - self.lingering <= self.most
 
-    def default_headers(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The server's own headers as bytes of the wire; uvicorn makes a new list of them every second."""
-        if headers is not self._source:
-            self._source = headers
-            self._block = b"".join([b"%b: %b\r\n" % pair for pair in headers])
-        return self._block
+    def renew(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Take over the server's own headers as lines; uvicorn makes a new list of them every second, for Date."""
+        self.source = headers
+        self.block = b"".join([b"\r\n%b: %b" % pair for pair in headers])
+        self.breaks = len(headers)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self._limits.sweep_seconds, self._sweep, loop)
@@ -170,7 +169,7 @@ def _descriptors() -> int:
 
 
 STATUS_LINES = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode())
+    status: b"HTTP/1.1 %d %b" % (status, phrase.encode())
     for status, phrase in {
         **dict.fromkeys(range(200, 600), ""),
         **{int(known): known.phrase for known in http.HTTPStatus if known >= 200},
@@ -199,11 +198,5 @@ def answer(status: int, message: str, headers: bytes, more: Iterable[bytes] = ()
         "request_id": os.urandom(16).hex(),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
-    extra = b"".join([line + b"\r\n" for line in more])
-    return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%bconnection: close\r\n\r\n%b" % (
-        STATUS_LINES[status],
-        headers,
-        len(body),
-        extra,
-        body,
-    )
+    lines = (b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close", *more)
+    return STATUS_LINES[status] + headers + b"".join([b"\r\n" + line for line in lines]) + b"\r\n\r\n" + body

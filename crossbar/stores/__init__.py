@@ -12,7 +12,8 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - Deleted documents (soft or not) are gone from `get`, `page` and `find`, and free their unique values.
 - A unique field (dotted path) may hold each text, number or boolean once in a tenant; missing and null never clash.
 - A document whose `expires` has passed is as good as deleted.
-- `version()` changes at the latest when a write of anybody, in any process, is visible to `get`.
+- `version()` has changed at the latest in the turn of the event loop after the one in which a write of anybody, in any
+  process, is visible to `get`, and before that write is acknowledged to its writer.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ def store_at(url: str) -> Store:
     """The store that a URL names, not yet open. Its code is imported only now."""
     scheme = urlsplit(url).scheme
     if scheme not in SCHEMES:
-        raise SettingsError([f"{url!r} is not a store; write {FORMS}"], "store")
+        # NOTE: the URL is not repeated, since those of other stores hold passwords.
+        raise SettingsError([f"store.url: {scheme or 'this'!r} is not a store; write {FORMS}"], "store")
     return SCHEMES[scheme](url)
 
 

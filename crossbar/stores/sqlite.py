@@ -64,6 +64,7 @@ class SqliteStore:
         self._readers: Threads | None = None
         self._inline: sqlite3.Connection | None = None
         self._opened = 0
+        self._seen: int | None = None
         self._swept = 0
 
     async def open(self, kinds: Iterable[Kind]) -> None:
@@ -93,13 +94,22 @@ class SqliteStore:
             await writer.stop(CLOSE_WITHIN)
 
     def version(self) -> int | None:
-        """A number that differs once anybody wrote to the file, in this process or another."""
+        """A number that differs once anybody wrote to the file, in this process or another; asked for in a loop."""
+        if self._seen is not None:
+            return self._seen
         # NOTE: every write comes from another connection than this one, which is what the pragma tells. It begins
         # anew with each connection, so that the number has to say which one this is.
         if self._inline is None:
             return None
         version: int = self._read("PRAGMA data_version")[0]
-        return self._opened << 40 | version
+        self._seen = self._opened << 40 | version
+        # PERF: the pragma costs as much as a look-up, so one answer serves whatever else runs in this turn of the event
+        # loop. No write can be acknowledged in between: what resumes its writer is queued behind this.
+        asyncio.get_running_loop().call_soon(self._look_again)
+        return self._seen
+
+    def _look_again(self) -> None:
+        self._seen = None
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""

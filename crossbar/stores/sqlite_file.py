@@ -76,6 +76,9 @@ def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str, writes
     connection.text_factory = bytes
     connection.create_function("crossbar_matches", 2, _matches, deterministic=True)
     if writes:
+        # PERF: call records are close to 1,000 bytes; in pages of 4,096 each would need an overflow page of its own,
+        # and a file four times as large. It has an effect in a new file only.
+        connection.execute("PRAGMA page_size=8192")
         (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         if mode != b"wal":
             raise StoreUnavailable(f"SQLite store {path}: no write-ahead log is possible there; use a local disk")

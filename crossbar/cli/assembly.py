@@ -1,0 +1,100 @@
+"""From options to settings, and from settings to an application, with every fault told in one place."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from ..app import Crossbar
+from ..errors import SettingsError
+from ..settings import Settings, from_environment
+from ..stores import Store
+from .output import Failure
+
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_option(command: Command) -> Command:
+    """Give a command the option `--config`."""
+    return click.option(
+        "--config", metavar="FILE", envvar="CROSSBAR_CONFIG", help="Settings in TOML; they count less than options."
+    )(command)
+
+
+def store_option(command: Command) -> Command:
+    """Give a command the option `--store`."""
+    return click.option("--store", metavar="URL", help="Where documents live, such as sqlite:///crossbar.db.")(command)
+
+
+def load_settings(config: str | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of file, environment and options; all that is wrong with them at once, as a Failure."""
+    try:
+        return from_environment(config, overrides)
+    except SettingsError as error:
+        raise wrong(error) from None
+
+
+def wrong(error: SettingsError) -> Failure:
+    """What is wrong with the settings, a line for each fault."""
+    lines = [f"{error.source}: {len(error.faults)} {'fault' if len(error.faults) == 1 else 'faults'}", *error.faults]
+    return Failure("\n  ".join(map(shown, lines)), 2)
+
+
+def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, list[str]]:
+    """The application, and a sentence for everything that is out of order with its modules."""
+    heard = _Heard()
+    logger = logging.getLogger("crossbar")
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(heard)
+    try:
+        app = Crossbar(settings, store=store)
+        return app, heard.sentences
+    except SettingsError as error:
+        raise wrong(error) from None
+    except OSError as error:
+        raise Failure(
+            f"modules.folder: cannot read {error.filename}: {error.strerror}; name another folder", 2
+        ) from None
+    finally:
+        logger.removeHandler(heard)
+        logger.propagate = propagated
+
+
+def assemble_unopened(settings: Settings) -> tuple[Crossbar, list[str]]:
+    """The application for looking at only: the store of the settings is neither opened nor asked for."""
+    from ..stores.memory import MemoryStore
+
+    return assemble(settings, MemoryStore())
+
+
+@asynccontextmanager
+async def closed_after(app: Crossbar) -> AsyncIterator[None]:
+    """Let go of everything that the application holds after the block, also if it could not start."""
+    try:
+        yield
+    finally:
+        await app.stop()
+        await app.store.close()
+
+
+def shown(text: str) -> str:
+    """The text without the passwords of the URLs in it."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
+class _Heard(logging.Handler):
+    """Keeps what is logged while an application is put together, to be told in a better place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sentences: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sentences.append(record.getMessage())

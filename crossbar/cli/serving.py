@@ -1,0 +1,138 @@
+"""Serving: the order in which a server comes up, and what may keep it from doing so.
+
+First the port, then the modules, then the store, then the demo data, and only then clients. Whatever fails is told in
+one sentence, before anybody was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from uvicorn.config import STARTUP_FAILURE, Config
+from uvicorn.server import Server
+from uvicorn.supervisors import Multiprocess
+
+from .. import log
+from .._version import __version__
+from ..app import Crossbar
+from ..errors import CrossbarError
+from ..settings import Settings
+from . import worker
+from .assembly import assemble, closed_after, shown
+from .listening import BACKLOG, bound, is_loopback, url_of
+from .output import Failure, echo
+
+
+def serve(settings: Settings, *, demo: bool = False) -> None:
+    """Serve until a signal stops it; Failure if it cannot start."""
+    if settings.server.workers > 1 and settings.store.url.startswith("memory:"):
+        raise Failure(
+            "workers cannot share a store in memory; use a file (--store sqlite:///crossbar.db), or one worker", 2
+        )
+    # A signal to stop is no error: it ends the server as Ctrl+C does, before and after it serves.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), ExitStack() as closing:
+        closing.callback(signal.signal, signal.SIGTERM, before)
+        sockets = bound(settings.server.host, settings.server.port)
+        for each in sockets:
+            closing.enter_context(each)
+        app, faults = assemble(settings)
+        log.configure(settings.log.level)
+        if settings.server.workers == 1:
+            config = Config(app, **_options(settings))
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(_serve_here(app, Server(config), sockets, faults, demo))
+        else:
+            asyncio.run(_rehearse(app, sockets, faults, demo))
+            _serve_in_workers(settings, sockets)
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves: as a library that says nothing unless something is wrong."""
+    return {
+        "interface": "asgi3",
+        "ws": "none",
+        "lifespan": "on",
+        "access_log": False,
+        "log_config": None,
+        "log_level": "debug" if settings.log.level == "debug" else "warning",
+        "proxy_headers": False,
+        "server_header": False,
+        "backlog": BACKLOG,
+        "timeout_keep_alive": 5,
+        "timeout_graceful_shutdown": settings.server.grace,
+        "workers": settings.server.workers,
+    }
+
+
+async def _serve_here(
+    app: Crossbar, server: Server, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool
+) -> None:
+    """Serve in this process. The application is started once, here; the server's lifespan finds it running."""
+    async with closed_after(app):
+        await _come_up(app, sockets, faults, demo)
+        await server.serve(list(sockets))
+
+
+async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool) -> None:
+    """Come up and close again, so that workers only begin if they can serve."""
+    async with closed_after(app):
+        await _come_up(app, sockets, faults, demo)
+
+
+def _serve_in_workers(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+    """Serve in worker processes that share the sockets, and replace those that die."""
+    worker.hand_down(settings)
+    config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **_options(settings))
+    supervisor = Multiprocess(config, list(sockets))
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise Failure("a worker process could not start; the lines above say why")
+
+
+async def _come_up(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool) -> None:
+    """Open the store, see to the demo data, listen, and say so."""
+    url = url_of(sockets[0])
+    trial = ""
+    try:
+        await app.start()
+        if demo or not all(map(is_loopback, sockets)):
+            trial = await _try_out(app, sockets, demo)
+    except CrossbarError as error:
+        raise Failure(str(error)) from None
+    for each in sockets:
+        each.listen(BACKLOG)
+    server = app.settings.server
+    echo(greeting(url, shown(app.settings.store.url), len(app.registry), faults, server.workers))
+    if trial:
+        echo(trial)
+
+
+async def _try_out(app: Crossbar, sockets: Sequence[socket.socket], demo: bool) -> str:
+    """Load the demo data if it is wanted, and refuse to serve it to others; how to try it."""
+    from .trial import demo_greeting, demo_login_works, refuse_strangers
+
+    if not all(map(is_loopback, sockets)):
+        await refuse_strangers(app, demo=demo)
+    return demo_greeting(url_of(sockets[0])) if demo and await demo_login_works(app) else ""
+
+
+def greeting(url: str, store: str, modules: int, faults: Sequence[str], workers: int) -> str:
+    """Addresses, store and modules, with a line for each module that is out of order."""
+    facts = [
+        ("API", f"{url}/v2"),
+        ("Alive", f"{url}/livez"),
+        ("Ready", f"{url}/readyz"),
+        ("Store", store),
+        ("Modules", f"{modules}, {len(faults)} out of order:" if faults else f"{modules}, all in order"),
+        *(("", fault) for fault in faults),
+    ]
+    if workers > 1:
+        facts.append(("Workers", str(workers)))
+    told = "\n".join(f"  {name:<8} {value}" for name, value in facts)
+    return f"Crossbar {__version__} serves until Ctrl+C\n\n{told}\n"

@@ -1,0 +1,63 @@
+"""The demo data as `crossbar run` sees it: loaded where it is wanted, kept from strangers, and how to try it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..app import Crossbar
+from ..auth import wire_credentials
+from ..demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe, load_recipe
+from ..demo.loading import NotLoaded, demo_of, has_accounts, password_is_known
+from .demo import load
+from .output import echo
+
+
+async def demo_login_works(app: Crossbar, recipe: Recipe | None = None) -> bool:
+    """Whether the demo's login works, after the demo data was loaded if the store has no accounts; says why not."""
+    demo = await demo_of(app.store)
+    if demo is None and await has_accounts(app.store):
+        echo("The store holds accounts of its own, so no demo data was loaded.\n", err=True)
+        return False
+    if demo is None or not demo.complete:
+        await load(app, recipe or load_recipe())
+        return True
+    if not await password_is_known(app.store, app.hasher, demo):
+        echo(f"The demo's user {DEMO_USER} has a password of its own by now.\n", err=True)
+        return False
+    return True
+
+
+async def refuse_strangers(app: Crossbar, *, demo: bool) -> None:
+    """Raise NotLoaded if others than this machine could log in with the password that everybody knows."""
+    found = await demo_of(app.store)
+    known = demo and not await has_accounts(app.store)
+    if known or (found is not None and await password_is_known(app.store, app.hasher, found)):
+        raise NotLoaded(
+            f"the demo data comes with a login that everybody knows, so it is served on loopback only: change the "
+            f"password of its user {DEMO_USER}, or listen on 127.0.0.1"
+        )
+
+
+def demo_greeting(url: str) -> str:
+    """The login of the demo data, and three lines to paste into a shell, one after the other."""
+    lines = "\n\n".join(curl_lines(url))
+    return (
+        f"Demo data: account {DEMO_ACCOUNT}, user {DEMO_USER}, password {DEMO_PASSWORD}. "
+        f"Paste these into another shell, in order:\n\n{lines}\n"
+    )
+
+
+def curl_lines(url: str) -> Iterator[str]:
+    """Log in and keep token and account; show a page of call records; make a device."""
+    credentials, _ = wire_credentials(DEMO_USER, DEMO_PASSWORD)
+    login = f'{{"data":{{"credentials":"{credentials}","account_name":"{DEMO_ACCOUNT}"}}}}'
+    account = f"{url}/v2/accounts/$ACCOUNT"
+    token = '-H "X-Auth-Token: $TOKEN"'
+    json = "-H 'Content-Type: application/json'"
+    # NOTE: the shell evaluates nothing but these two assignments, made of letters, digits, `.`, `_` and `-`.
+    kept = r"""sed -n 's/.*"account_id":"\([0-9a-f]*\)".*"auth_token":"\([A-Za-z0-9._-]*\)".*/ACCOUNT=\1 TOKEN=\2/p'"""
+    device = """-d '{"data":{"name":"Front desk"}}'"""
+    yield f"eval \"$(curl -s -X PUT {url}/v2/user_auth {json} -d '{login}' | {kept})\""
+    # NOTE: -w ends the answer's line, so that the prompt comes back on one of its own.
+    yield rf"curl -sw '\n' {token} " + f'"{account}/cdrs?page_size=3&pretty_print=true"'
+    yield rf"curl -sw '\n' -X PUT {token} {json} {device} " + f'"{account}/devices?pretty_print=true"'

@@ -1,0 +1,201 @@
+"""What a method and a URI lead to: the nouns, the endpoint, the operation, and the status that routing implies.
+
+    explain(app, "GET", "/v2/accounts/A/devices/D").operation  # "read"
+
+Nothing is executed and no store is opened: the stages of the walk that only look at the request run on a made-up
+context, the others are described. Somebody is assumed to be logged in, and every document to exist.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .auth import Principal
+from .context import Context
+from .dialects import choose
+from .endpoint import Bound, Endpoint
+from .errors import MethodNotAllowed, Refusal, Unavailable
+from .pipeline import negotiate, open_request, place_of, tokenize
+from .reply import Reply
+from .target import Noun
+
+if TYPE_CHECKING:
+    from .app import Crossbar
+
+CALLER = Principal("{account}", method="assumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a request would go. `allow` is there with 405 and OPTIONS, `message` with every refusal."""
+
+    method: str
+    uri: str
+    dialect: str
+    version: str | None
+    nouns: tuple[Noun, ...]
+    endpoint: str | None
+    operation: str | None
+    status: int
+    message: str | None = None
+    allow: str | None = None
+    context: Context = field(repr=False, compare=False, kw_only=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation for programs; `message` and `allow` only where they say something."""
+        told: dict[str, Any] = {
+            "method": self.method,
+            "uri": self.uri,
+            "dialect": self.dialect,
+            "version": self.version,
+            "nouns": [{"name": name, "args": list(args)} for name, args in self.nouns],
+            "endpoint": self.endpoint,
+            "operation": self.operation,
+            "status": self.status,
+        }
+        if self.message is not None:
+            told["message"] = self.message
+        if self.allow is not None:
+            told["allow"] = self.allow
+        return told
+
+
+def explain(app: Crossbar, method: str, uri: str) -> Explanation:
+    """What the application would do with this request; `uri` is a path with its query, or an absolute URL."""
+    ctx = _context(app, method, uri)
+    ctx.dialect = choose(app.dialects, ctx.raw_path)
+    refusal: Refusal | None = None
+    allow = None
+    try:
+        ctx.stage = "tokenize"
+        tokenize(ctx)
+        ctx.stage = "open_request"
+        open_request(ctx)
+        ctx.stage = "resolve"
+        allow = _dispatch(ctx)
+        ctx.stage = "authorize"
+        _authorize(ctx)
+        ctx.stage = "negotiate"
+        negotiate(ctx)
+        ctx.stage = "execute"
+        _refuse_broken(ctx)
+        ctx.stage = "render"
+        status = _implied(ctx.bound) if ctx.bound is not None else 204
+    except Refusal as refused:
+        refusal, status = refused, refused.status
+        if isinstance(refused, MethodNotAllowed) and refused.details:
+            allow = refused.details["allow"]
+    return Explanation(
+        ctx.method,
+        readable(uri),
+        ctx.dialect.name,
+        ctx.target.version,
+        _nouns(ctx),
+        ctx.resolved[-1][0].name if ctx.resolved else None,
+        ctx.bound.route.name if ctx.bound is not None else None,
+        status,
+        refusal.message if refusal is not None else None,
+        allow,
+        context=ctx,
+    )
+
+
+def _context(app: Crossbar, method: str, uri: str) -> Context:
+    """A request without headers and body, as a server would hand it over."""
+    scheme, absolute, rest = uri.partition("://")
+    if absolute and scheme.isalnum():
+        slash = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
+        uri = rest[slash:] if rest[slash : slash + 1] == "/" else "/" + rest[slash:]
+    path, _, query = uri.partition("#")[0].partition("?")
+    scope = {
+        "method": method.upper(),
+        "path": "",
+        "raw_path": path.encode(errors="surrogateescape"),
+        "query_string": query.encode(errors="surrogateescape"),
+        "headers": [],
+    }
+    return Context(app, scope, 0.0)
+
+
+def _nouns(ctx: Context) -> tuple[Noun, ...]:
+    """The nouns of the path, the caller's own account under its proper name."""
+    return ctx.dialect.localize(ctx.target.nouns, CALLER)
+
+
+def _dispatch(ctx: Context) -> str | None:
+    """Find what answers, as the stage `resolve` does before it looks into the store; `Allow` for OPTIONS."""
+    nouns = _nouns(ctx)
+    place = place_of(ctx, nouns)
+    registry = ctx.app.registry
+    ctx.resolved = tuple((registry.names[name], args) for name, args in nouns)
+    if ctx.method == "OPTIONS":
+        return place.allow
+    bound = place.verbs.get(ctx.verb)
+    if bound is None:
+        raise MethodNotAllowed(place.allow)
+    ctx.bound = bound
+    ctx.args = bound.arguments(nouns[-1].args)
+    for endpoint, args in named(ctx):
+        if endpoint.tenants:
+            ctx.tenant = args[0]
+    return None
+
+
+def named(ctx: Context) -> list[tuple[Endpoint, tuple[str, ...]]]:
+    """The endpoints that are asked whether their arguments name something, each with those arguments."""
+    if ctx.bound is None:
+        return []
+    asked = [*ctx.resolved[:-1], (ctx.bound.endpoint, ctx.args[: ctx.bound.leading])]
+    return [(each, args) for each, args in asked if args and (each.tenants or "resolve" in each.overrides)]
+
+
+def _authorize(ctx: Context) -> None:
+    """Apply the tenant rule, which looks at the path alone; what endpoints ask beyond it is not known here."""
+    if ctx.bound is None or ctx.tenant is not None:
+        return
+    for endpoint, _ in ctx.resolved:
+        if "authorize" not in endpoint.overrides:
+            _now(Endpoint.authorize(endpoint, ctx))
+
+
+def _refuse_broken(ctx: Context) -> None:
+    """Refuse what an endpoint that could not be loaded would have to do, and say what is wrong with it."""
+    if ctx.bound is not None:
+        entry = ctx.app.registry.entries[ctx.bound.endpoint.name]
+        if entry.fault:
+            raise Unavailable(f"the endpoint {entry.name!r} is out of order: {entry.fault}")
+
+
+def _now(waiting: Any) -> None:
+    """Run a coroutine that never waits."""
+    try:
+        waiting.send(None)
+    except StopIteration:
+        return
+    waiting.close()
+
+
+def _implied(bound: Bound) -> int:
+    """The status that the operation implies: 201 for what makes something, else 200."""
+    return 201 if bound.route.operation == "create" or _makes(bound.route.verb, bound.call) else 200
+
+
+@lru_cache(maxsize=1024)
+def _makes(verb: str | None, call: Callable[..., Any]) -> bool:
+    """Whether an action makes something: one under PUT that answers with more than plain JSON."""
+    if verb != "PUT":
+        return False
+    try:
+        returned = inspect.get_annotations(call.__func__, eval_str=True).get("return")  # type: ignore[attr-defined]
+    except (AttributeError, NameError, TypeError):
+        return False
+    return returned is Reply or Reply in getattr(returned, "__args__", ())
+
+
+def readable(text: str) -> str:
+    """The text without the stand-ins for bytes that are no UTF-8."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")
