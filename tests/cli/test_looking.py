@@ -114,7 +114,7 @@ def test_check_prints_every_fault(invoke: Invoke, broken_folder: Path, tmp_path:
     assert 1 == result.exit_code
     assert {"store", "modules", "schemas"} == {fault["in"] for fault in faults}
     told = invoke("check", "--config", str(config)).output
-    for part in ("file:x", "sensors.py, line 2", "two endpoints are called 'users'", "schema 'rooms'"):
+    for part in ("'file' is not a store", "sensors.py, line 2", "two endpoints are called 'users'", "schema 'rooms'"):
         assert part in told
 
 
