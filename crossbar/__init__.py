@@ -2,14 +2,7 @@
 
 from ._version import __version__
 from .app import Crossbar
-from .auth import (
-    ANONYMOUS,
-    Principal,
-    enabled,
-    find_user,
-    login_name,
-    password_secrets,
-)
+from .auth import ANONYMOUS, Principal, enabled
 from .context import Context
 from .endpoint import Endpoint, action
 from .errors import (
@@ -26,6 +19,7 @@ from .errors import (
     Violation,
 )
 from .filters import Filter, holding, where
+from .passwords import find_user, login_name, password_secrets
 from .registry import Registry
 from .reply import Answer, Json, Page, Reply, Stream, accepted, created
 from .resource import Resource, every, listing, write

@@ -11,37 +11,34 @@ import os
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from . import auth, plugins
+from . import auth, passwords, plugins, tenants
 from .context import Context
 from .dates import iso
 from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
-from .errors import ContentTooLarge, RegistrationError, RequestTimeout, SettingsError, StoreUnavailable
+from .errors import RegistrationError, SchemaError, SettingsError, StoreUnavailable
 from .log import AccessLog
 from .pagination import StartKeys
 from .pipeline import walk
 from .registry import Broken, Registry
-from .schema import SchemaError, Schemas
+from .response import ALWAYS, Receive, Send, respond
+from .schema import Schemas
 from .settings import Settings
 from .stores import Store
 
 logger = logging.getLogger("crossbar")
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
 
 class Crossbar:
@@ -66,8 +63,8 @@ class Crossbar:
         self.schemas = Schemas({})
         self.registry = Registry()
         self.dialects: tuple[Dialect, ...] = (CrossbarDialect(),)
-        self.hasher = auth.Hasher(self.settings.auth)
-        self.tenants = auth.Tenants(self.store)
+        self.hasher = passwords.Hasher(self.settings.auth)
+        self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
         self.access_log = AccessLog() if self.settings.log.access else None
@@ -106,7 +103,7 @@ class Crossbar:
         else:
             ctx.request_id = os.urandom(16).hex()
         await walk(ctx)
-        await _respond(ctx, receive, send)
+        await respond(ctx, receive, send)
         for endpoint, _ in ctx.resolved:
             if "finish" in endpoint.overrides:
                 await _finished(endpoint, ctx)
@@ -123,31 +120,6 @@ class Crossbar:
                 ctx.request_id,
             )
 
-    async def read_body(self, ctx: Context) -> bytes:
-        """The request's whole body; ContentTooLarge as soon as it is over the limit, RequestTimeout if it stalls."""
-        limits = self.settings.limits
-        announced = ctx.headers.get(b"content-length", b"0")
-        too_large = ContentTooLarge(f"the request body is larger than {limits.body} bytes")
-        if announced.isdigit() and int(announced[:20]) > limits.body:
-            raise too_large
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(limits.body_seconds):
-                while True:
-                    message = await ctx.receive()
-                    if message["type"] == "http.disconnect":
-                        raise RequestTimeout("the connection closed before the whole body was there")
-                    chunk = message.get("body", b"")
-                    size += len(chunk)
-                    if size > limits.body:
-                        raise too_large
-                    chunks.append(chunk)
-                    if not message.get("more_body", False):
-                        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        except TimeoutError:
-            raise RequestTimeout(f"the body was not there after {limits.body_seconds} seconds") from None
-
     async def _probe(self, path: str, send: Send) -> None:
         """Answer a health check: alive, or ready to serve documents."""
         status, told = 200, "alive"
@@ -158,7 +130,7 @@ class Crossbar:
             except StoreUnavailable:
                 status, told = 503, "the datastore cannot be reached"
         body = orjson.dumps({"status": "success" if status == 200 else "error", "message": told})
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_ALWAYS]
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *ALWAYS]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -236,9 +208,10 @@ class Crossbar:
             if not own.is_dir():
                 raise SettingsError([f"modules.folder: {own} is no folder"])
             folders.append((own, None))
-        for folder, package in folders:
+        for folder, _ in folders:
             for name, path in plugins.schema_files(folder).items():
                 self.schemas.add(name, path.read_bytes)
+        for folder, package in folders:
             for found in plugins.find(folder, package):
                 self._admit(found)
         for endpoint in endpoints:
@@ -270,53 +243,6 @@ def _chosen(url: str) -> Store:
     from .stores.choose import store_at
 
     return store_at(url)
-
-
-async def _respond(ctx: Context, receive: Receive, send: Send) -> None:
-    """Send the response that the context holds."""
-    headers = ctx.response_headers
-    headers.append((b"x-request-id", ctx.request_id.encode()))
-    headers += _ALWAYS
-    payload = ctx.payload
-    if isinstance(payload, bytes):
-        if ctx.status not in (204, 304):
-            headers.append((b"content-length", b"%d" % len(payload)))
-        await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if ctx.method == "HEAD" else payload})
-        return
-    await _stream(ctx, payload, receive, send)
-
-
-async def _stream(ctx: Context, payload: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a response piece by piece, and stop reading when the client has gone."""
-    started = False
-    gone = asyncio.ensure_future(_disconnected(receive))
-    headers = ctx.response_headers
-    try:
-        async for chunk in payload:
-            if not started:
-                started = True
-                await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
-                if ctx.method == "HEAD":
-                    break
-            if gone.done():
-                return
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        if not started:
-            await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-    except Exception:
-        # NOTE: the status is out; a response that is not brought to its end is the sign that is left. The server
-        # closes the connection without the final chunk, and no client takes the piece for the whole.
-        ctx.reason = "aborted"
-        logger.exception("a streamed response broke off (request %s)", ctx.request_id)
-    finally:
-        gone.cancel()
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _finished(endpoint: Endpoint, ctx: Context) -> None:

@@ -1,46 +1,32 @@
-"""Who is asking and whom they may be: principals, tokens, passwords, and the tree of tenants.
+"""Who is asking: principals, and the tokens and credentials by which they are known.
 
-**Passwords.** Kazoo's clients log in with `md5(username:password)` or its sha1 twin and the name of the account,
-so those digests are what we receive. They are a wire format only. At rest we keep Argon2id of each digest, salted
-with the account's id. The salt is the same for all users of an account so that one computation finds the user, who
-is not named in the request; it costs an attacker no less, because the user name is part of each digest.
-
-**Tokens** are JWTs (HS256) with the claims that Kazoo's clients read, plus `jti`. `identity_sig` ties a token to the
+Tokens are JWTs (HS256) with the claims that Kazoo's clients read, plus `jti`. `identity_sig` ties a token to the
 present secret of its user or account: a new password or API key ends all earlier tokens. A token is decoded once; after
 that its account, its user and its revocation are looked up again whenever the store's version has changed.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from .errors import BadIdentifier, Unauthorized, UniqueConflict
-from .filters import where
+from .errors import Unauthorized, UniqueConflict
+from .passwords import USERS, Hasher, find_user
 from .settings import Auth
-from .stores import Body, Document, Insert, Kind, Query, Store
+from .stores import Document, Insert, Kind, Store
+from .tenants import ACCOUNTS, Tenants
 
 if TYPE_CHECKING:
     from .context import Context
 
-ACCOUNTS = Kind(
-    "accounts",
-    summary=("name", "realm", "enabled"),
-    unique=("name", "realm"),
-    private_indexes=("parent", "login_name"),
-)
-USERS = "users"
 API_KEYS = Kind("api_keys")
 REVOKED = Kind("revoked_tokens")
 SYSTEM = Kind("system")
@@ -74,99 +60,6 @@ class Authenticator(Protocol):
 
     async def __call__(self, ctx: Context) -> Principal | None:
         """The caller, None if the request carries nothing of this authenticator's kind; Unauthorized if it is bad."""
-
-
-class Hasher:
-    """Argon2id in a pool of few threads, so that a flood of logins does not slow other requests."""
-
-    def __init__(self, settings: Auth) -> None:
-        self._memory = settings.hash_memory * 1024
-        self._threads = settings.hash_threads
-        self._pool: ThreadPoolExecutor | None = None
-
-    async def digest(self, credentials: str, account_id: str) -> str:
-        """What is kept of a digest from the wire, as hex text."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, partial(self.digest_now, credentials, account_id)
-        )
-
-    def digest_now(self, credentials: str, account_id: str) -> str:
-        """The same, in the calling thread."""
-        from argon2.low_level import Type, hash_secret_raw
-
-        salt = hashlib.sha256(b"crossbar credentials " + account_id.encode()).digest()[:16]
-        return hash_secret_raw(
-            credentials.encode(), salt, time_cost=1, memory_cost=self._memory, parallelism=1, hash_len=32, type=Type.ID
-        ).hex()
-
-    def close(self) -> None:
-        """Let the threads go."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-
-
-def wire_credentials(username: str, password: str) -> tuple[str, str]:
-    """The md5 and the sha1 digest that a client sends for this user name and password."""
-    pair = f"{username.lower()}:{password}".encode()
-    return hashlib.md5(pair, usedforsecurity=False).hexdigest(), hashlib.sha1(pair, usedforsecurity=False).hexdigest()
-
-
-async def password_secrets(hasher: Hasher, account_id: str, username: str, password: str) -> Body:
-    """What a user's private part keeps of a password, with a fresh identity that ends all earlier tokens."""
-    md5, sha = wire_credentials(username, password)
-    kept_md5, kept_sha = await asyncio.gather(hasher.digest(md5, account_id), hasher.digest(sha, account_id))
-    return {"credentials": {"md5": kept_md5, "sha": kept_sha}, "identity": secrets.token_hex(16)}
-
-
-def login_name(name: str) -> str:
-    """An account's name as logins compare it: lower case, without blanks."""
-    return "".join(name.lower().split())
-
-
-class Tenants:
-    """The tree of accounts, remembered for as long as the store has not changed."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._version: int | None = None
-        self._accounts: dict[str, Document] = {}
-        self._ancestors: dict[str, tuple[str, ...]] = {}
-
-    async def account(self, id: str, version: int | None = None) -> Document | None:
-        """The account, None if there is none; `version` is the store's, if it has just been asked."""
-        if version is None:
-            version = self._store.version()
-        if version is None or version != self._version or len(self._accounts) > _REMEMBERED:
-            self._version = version
-            self._accounts.clear()
-            self._ancestors.clear()
-        account = self._accounts.get(id)
-        if account is None:
-            account = await self._store.get("", ACCOUNTS.name, id)
-            if account is not None:
-                self._accounts[id] = account
-                self._ancestors[id] = tuple(account.secrets().get("tree", ()))
-        return account
-
-    async def ancestors(self, id: str) -> tuple[str, ...]:
-        """The ids of an account's ancestors, the root first; empty for the root and for an unknown account."""
-        await self.account(id)
-        return self._ancestors.get(id, ())
-
-    async def enter(self, principal: Principal, id: str, version: int | None = None) -> Document:
-        """The account, if the caller may see it: their own or one below it.
-
-        Raises BadIdentifier otherwise, the same for an account of somebody else and for one that does not exist.
-        """
-        if not principal.account_id:
-            raise Unauthorized
-        account = await self.account(id, version)
-        if account is None or (id != principal.account_id and principal.account_id not in self._ancestors[id]):
-            raise BadIdentifier(cause=id)
-        return account
 
 
 class Tokens:
@@ -306,17 +199,6 @@ class Tokens:
 def enabled(document: Document) -> bool:
     """Whether an account or user is not switched off."""
     return document.data().get("enabled", True) is not False
-
-
-async def find_user(
-    store: Store, hasher: Hasher, account: Document | None, method: str, credentials: str
-) -> Document | None:
-    """The user of the account whose digest (`md5` or `sha`) this is; takes the same time if there is none."""
-    kept = await hasher.digest(credentials.lower(), account.id if account is not None else "")
-    if account is None:
-        return None
-    query = Query(account.id, USERS, (where(f"credentials.{method}", kept, private=True),), limit=1, full=True)
-    return next(iter(await store.find(query)), None)
 
 
 async def keys_of(store: Store, clock: Callable[[], float]) -> tuple[bytes, bytes]:

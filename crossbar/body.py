@@ -6,14 +6,18 @@ own re-encoding is ever stored or passed on. Numbers that no store could return 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .errors import InvalidEnvelope
+from .errors import ContentTooLarge, InvalidEnvelope, RequestTimeout
 from .settings import Limits
+
+if TYPE_CHECKING:
+    from .context import Context
 
 # Digits that might spell an integer beyond 64 bits; rare, so the exact check may be slow.
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -51,8 +55,8 @@ def _refuse_long_numbers(raw: bytes) -> None:
 def refuse_excess(value: Any, limits: Limits) -> None:
     """Refuse, as InvalidEnvelope, what is nested too deeply or has too many or too long keys; level by level."""
     nodes = 0
-    level = [value]
-    for _ in range(limits.depth + 1):
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(limits.depth):
         below: list[Any] = []
         for node in level:
             if isinstance(node, dict):
@@ -69,7 +73,33 @@ def refuse_excess(value: Any, limits: Limits) -> None:
         nodes += len(below)
         if nodes > limits.nodes:
             raise _invalid("maxItems", f"the request holds more than {limits.nodes} values")
-        if not below:
+        level = [node for node in below if isinstance(node, dict | list)]
+        if not level:
             return
-        level = below
     raise _invalid("depth", f"the request is nested more than {limits.depth} levels deep")
+
+
+async def read_body(ctx: Context) -> bytes:
+    """The request's whole body; ContentTooLarge as soon as it is over the limit, RequestTimeout if it stalls."""
+    limits = ctx.app.settings.limits
+    announced = ctx.headers.get(b"content-length", b"0")
+    too_large = ContentTooLarge(f"the request body is larger than {limits.body} bytes")
+    if announced.isdigit() and int(announced[:20]) > limits.body:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            while True:
+                message = await ctx.receive()
+                if message["type"] == "http.disconnect":
+                    raise RequestTimeout("the connection closed before the whole body was there")
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > limits.body:
+                    raise too_large
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    except TimeoutError:
+        raise RequestTimeout(f"the body was not there after {limits.body_seconds} seconds") from None

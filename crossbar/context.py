@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 from .errors import BadRequest, NotFound
 from .target import Target
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .app import Crossbar
     from .auth import Principal
     from .dialects import Dialect
-    from .endpoint import Bound, Endpoint
+    from .dispatch import Bound
+    from .endpoint import Endpoint
     from .pagination import Listing
     from .reply import Answer, Reply
     from .stores import Body, Document
@@ -76,7 +77,8 @@ class Context:
         self.stage = "arrive"
         # What the transport says.
         self.method: str = scope["method"]
-        self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        # A server need not send the raw path; what it decoded is then encoded again, so that it is decoded once.
+        self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"], safe=_PATH).encode()
         self.query_string: bytes = scope.get("query_string", b"")
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.root_path: str = scope.get("root_path", "")
@@ -164,6 +166,7 @@ class Context:
 
 
 _NOWHERE = Target(None, ())
+_PATH = "/:@!$&'()*+,;=~-._"
 
 
 def parse_query(raw: bytes, *, most: int, longest: int) -> Iterable[tuple[str, str]]:

@@ -39,7 +39,7 @@ OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 UNBOUNDED = 1_000
-_DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
+DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _LITERAL = re.compile(r"[a-z0-9][a-z0-9_.-]*")
@@ -67,24 +67,6 @@ class Route(NamedTuple):
     def writes(self) -> bool:
         """Whether a body is validated before it runs."""
         return self.operation in WRITES
-
-
-class Bound(NamedTuple):
-    """A route of one endpoint object, ready to be called; `picks` are the positions of an action's parameters.
-
-    The first `leading` arguments name something of the endpoint's: those of an operation, and the parameters of an
-    action before its first literal.
-    """
-
-    endpoint: Endpoint
-    route: Route
-    call: Operation
-    picks: tuple[int, ...] | None
-    leading: int
-
-    def arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
-        """The arguments of the noun that are parameters, without an action's literals."""
-        return args if self.picks is None else tuple(args[position] for position in self.picks)
 
 
 def action(spelling: str) -> Callable[[Method], Method]:
@@ -183,83 +165,6 @@ class Endpoint:
         """Do what is to be done after the response; nothing that it raises reaches the client."""
 
 
-class Dispatch:
-    """What answers at each depth of one endpoint, in the verbs of one dialect."""
-
-    def __init__(self, endpoint: Endpoint, verbs: Mapping[str, str]) -> None:
-        self._depths: dict[int, Place] = {}
-        self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
-        self._deeper: Place | None = None
-        for route in endpoint.routes:
-            self._add(endpoint, route, verbs)
-        for patterns in self._patterns.values():
-            patterns.sort(key=lambda entry: [part is None for part in entry[0]])
-        for place in self.places():
-            place.allow = _allow(place.verbs)
-
-    def at(self, args: tuple[str, ...]) -> Place | None:
-        """What answers at these arguments, None if nothing does. A literal wins over an argument."""
-        depth = len(args)
-        if depth in self._patterns:
-            for pattern, place in self._patterns[depth]:
-                if all(part is None or part == arg for part, arg in zip(pattern, args, strict=True)):
-                    return place
-        return self._depths.get(depth) if depth <= _DEEPEST else self._deeper
-
-    def places(self) -> Iterator[Place]:
-        """Everything that answers, action by action and depth by depth."""
-        yield from self._depths.values()
-        for patterns in self._patterns.values():
-            yield from (place for _, place in patterns)
-        if self._deeper is not None:
-            yield self._deeper
-
-    def _place(self, pattern: tuple[str | None, ...]) -> Place:
-        """The place of a pattern, made if it is new; without literals it is the depth itself."""
-        if not any(pattern):
-            return self._depths.setdefault(len(pattern), Place(pattern))
-        patterns = self._patterns.setdefault(len(pattern), [])
-        for known, place in patterns:
-            if known == pattern:
-                return place
-        patterns.append((pattern, Place(pattern)))
-        return patterns[-1][1]
-
-    def _add(self, endpoint: Endpoint, route: Route, verbs: Mapping[str, str]) -> None:
-        call = getattr(endpoint, route.name)
-        if route.operation is None:
-            picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
-            leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
-            bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
-            self._place(route.pattern).verbs[route.verb or ""] = bound
-            return
-        bound = Bound(endpoint, route, call, None, endpoint.depths[1])
-        for depth in range(route.least, min(route.most, _DEEPEST) + 1):
-            self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
-        if route.most >= UNBOUNDED:
-            self._deeper = self._deeper or Place((None,))
-            self._deeper.verbs.setdefault(verbs[route.operation], bound)
-
-
-class Place:
-    """One place in the path below a noun: what answers there to which verb."""
-
-    __slots__ = ("allow", "pattern", "verbs")
-
-    def __init__(self, pattern: tuple[str | None, ...]) -> None:
-        self.pattern = pattern
-        self.verbs: dict[str, Bound] = {}
-        self.allow = ""
-
-
-def _allow(verbs: Mapping[str, Bound]) -> str:
-    """The value of `Allow`: the verbs that are answered, HEAD beside GET, and OPTIONS always."""
-    listed = [verb for verb in VERBS if verb in verbs]
-    if "GET" in listed:
-        listed.insert(1, "HEAD")
-    return ", ".join([*listed, "OPTIONS"])
-
-
 def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
     """The routes that the methods of a class spell, checked one by one."""
     seen: dict[int, str] = {}
@@ -271,7 +176,7 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
             continue
         least, most = _arity(cls, name, method)
         if name in ("find", "read"):
-            for depth in range(least, min(most, _DEEPEST) + 1):
+            for depth in range(least, min(most, DEEPEST) + 1):
                 if depth in seen:
                     raise DefinitionError(
                         f"{cls.__name__}: {seen[depth]} and {name} both answer at depth {depth}; "

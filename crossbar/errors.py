@@ -3,8 +3,8 @@
     CrossbarError
     ├── Refusal                     the request is answered with an error
     │   ├── BadRequest              400  bad_request
-    │   │   └── InvalidData         400  fields of the data break a rule
-    │   │       └── InvalidEnvelope 400  the request body is not an envelope
+    │   │   └── InvalidData         400  validation_error; every field that breaks a rule
+    │   │       └── InvalidEnvelope 400  invalid_envelope; the request body is not an envelope
     │   ├── Unauthorized            401  invalid_credentials
     │   ├── Forbidden               403  forbidden
     │   ├── NotFound                404  not_found
@@ -19,7 +19,7 @@
     │   ├── UnsupportedMediaType    415  unsupported_media_type
     │   ├── HeadersTooLarge         431  headers_too_large
     │   ├── Fault                   500  unspecified_fault; a crash of ours
-    │   └── Unavailable             503  datastore_unreachable, with Retry-After
+    │   └── Unavailable             503  unavailable, with Retry-After
     ├── StoreError                  a store could not do what was asked
     │   ├── DocumentMissing         there is no such document
     │   ├── RevisionConflict        the document is not at the expected revision
@@ -27,6 +27,7 @@
     │   └── StoreUnavailable        the store cannot be reached, opened or written
     ├── DefinitionError             an endpoint class is not well formed
     ├── RegistrationError           an endpoint cannot join the registry
+    ├── SchemaError                 a JSON Schema cannot be used
     └── SettingsError               the configuration is wrong, every fault listed
 
 The words are the ones that Kazoo's clients know; see the table of system errors in the Crossbar reference, 3.3.
@@ -292,6 +293,10 @@ class DefinitionError(CrossbarError, TypeError):
 
 class RegistrationError(CrossbarError):
     """An endpoint cannot join the registry; the message names both sides."""
+
+
+class SchemaError(CrossbarError, ValueError):
+    """A JSON Schema cannot be used; the message names it and the place in it."""
 
 
 class SettingsError(CrossbarError):

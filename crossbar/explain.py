@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from .auth import Principal
 from .context import Context
 from .dialects import choose
-from .endpoint import Bound, Endpoint
+from .dispatch import Bound
+from .endpoint import Endpoint
 from .errors import MethodNotAllowed, Refusal, Unavailable
-from .pipeline import negotiate, open_request, place_of, tokenize
+from .pipeline import negotiate, open_request, tokenize
+from .registry import place_of
 from .reply import Reply
 from .target import Noun
 

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
 
-from .auth import ANONYMOUS, AUTHENTICATORS, Principal
+from .auth import ANONYMOUS, AUTHENTICATORS
+from .body import read_body
 from .context import Context, parse_query
 from .dialects import choose
-from .endpoint import Bound, Dispatch, Endpoint, Place
+from .dispatch import Bound
+from .endpoint import Endpoint
 from .errors import (
     BadRequest,
     Conflict,
     Fault,
-    Forbidden,
     HeadersTooLarge,
     MethodNotAllowed,
     NotAcceptable,
-    NotFound,
     PreconditionFailed,
     Refusal,
     StoreError,
@@ -37,14 +36,9 @@ from .errors import (
 )
 from .negotiation import JSON, accepts_body, essence
 from .negotiation import choose as choose_media_type
+from .registry import place_of
 from .reply import Reply
 from .stores import Document
-from .target import ALIAS, Noun
-
-if TYPE_CHECKING:
-    from .registry import Registry
-
-    pass
 
 logger = logging.getLogger("crossbar")
 
@@ -89,7 +83,7 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
 
 
 async def _open_with_body(ctx: Context) -> None:
-    ctx.raw_body = await ctx.app.read_body(ctx)
+    ctx.raw_body = await read_body(ctx)
     ctx.dialect.read(ctx)
 
 
@@ -151,42 +145,6 @@ async def resolve(ctx: Context) -> None:
         if position != last and ctx.found is not None:
             ctx.parents[endpoint.name] = ctx.found
             ctx.found = None
-
-
-def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
-    """What answers at the end of the chain; NotFound, saying how far the path resolved, if nothing does."""
-    registry = ctx.app.registry
-    if not nouns:
-        raise _unknown(ctx, nouns, ())
-    last, before = nouns[-1], nouns[:-1]
-    for position, noun in enumerate(before):
-        endpoint = registry.names[noun.name]
-        least, most = endpoint.depths
-        if not max(least, 1) <= len(noun.args) <= most:
-            raise _unknown(ctx, nouns[: position + 1], noun.args[most:])
-        child = registry.names[nouns[position + 1].name]
-        if not endpoint.tenants and not _is_parent(registry, noun.name, nouns[position + 1 :]):
-            raise NotFound(
-                f"{child.name!r} does not answer below {noun.name!r}",
-                word="faulty_request",
-                details=_extent(ctx, nouns),
-            )
-    dispatch = registry.dispatch(ctx.dialect.name, ctx.dialect.verbs)[last.name]
-    place = dispatch.at(last.args)
-    if place is None:
-        raise _unknown(ctx, nouns, last.args[registry.names[last.name].depths[1] :])
-    return place
-
-
-def _is_parent(registry: Registry, name: str, later: tuple[Noun, ...]) -> bool:
-    """Whether one of the later nouns, in the same tenant, has this one as a parent."""
-    for noun in later:
-        endpoint = registry.names[noun.name]
-        if endpoint.tenants:
-            return False
-        if name in endpoint.parents:
-            return True
-    return False
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
@@ -330,34 +288,6 @@ def _has_body(ctx: Context) -> bool:
     return ctx.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in ctx.headers
 
 
-def _unknown(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...]) -> NotFound:
-    """A 404 that says how far the path resolved and which endpoint may have been meant."""
-    registry = ctx.app.registry
-    if not nouns:
-        # The chain broke at its first token, or at the one after the alias for the caller's own account.
-        tokens = ctx.raw_path.decode("latin-1").split("/")[2:]
-        surplus = tuple([token for token in tokens if token != ALIAS][:1])
-    nearest = next((near for near in map(registry.nearest, surplus) if near), None)
-    wrong = surplus[0] if surplus else ""
-    if nearest:
-        wrong = next(token for token in surplus if registry.nearest(token) == nearest)
-        message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
-    elif nouns:
-        message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
-    else:
-        message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
-    return NotFound(message, details=_extent(ctx, nouns, surplus))
-
-
-def _extent(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """How far the path resolved: the version, then each noun with its arguments, without the surplus ones."""
-    resolved = [ctx.target.version or ""]
-    for noun in nouns:
-        args = noun.args[: len(noun.args) - len(surplus)] if noun is nouns[-1] else noun.args
-        resolved.append("/".join([noun.name, *args]))
-    return {"resolved": resolved}
-
-
 def _refuse_stale(ctx: Context, bound: Bound, found: Document) -> None:
     """Refuse a write whose `If-Match` names another revision (RFC 9110, 13.1.1)."""
     if not _listed(ctx, b"if-match", f'"{bound.endpoint.etag(ctx, found)}"', weak=False):
@@ -373,6 +303,3 @@ def _listed(ctx: Context, name: bytes, tag: str, *, weak: bool = True) -> bool:
 def _location(ctx: Context, id: str) -> bytes:
     """Where a created document is: the request's path and the new id."""
     return f"{ctx.root_path}{ctx.path().rstrip('/')}/{id}".encode("latin-1")
-
-
-__all__ = ["STAGES", "Dispatch", "Endpoint", "Forbidden", "Principal", "place_of", "refuse", "walk"]

@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol, WireLimits):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone."""
-        self.state.connections.discard(self)  # type: ignore[arg-type]
+        self.state.connections.discard(self)
         if self.lingering:
             self.watch.lingering -= 1
         self._deaf = True

@@ -199,16 +199,17 @@ class Exchange:
             if prefix is not None:
                 lines.append(prefix + value)
                 continue
-            name = bytes(name).lower()
+            name = name.lower()
             if name == b"content-length":
                 if not value.isdigit() or self._left is not None:
                     raise RuntimeError("content-length must be one number")
                 self._left = int(value)
-                if status == 204:
-                    continue  # RFC 9110 section 8.6
-            elif name == b"transfer-encoding":
+                if status != 204:  # RFC 9110 section 8.6
+                    lines.append(b"\r\ncontent-length: " + value)
+                continue
+            if name == b"transfer-encoding":
                 continue  # ASGI: it is the server that decides
-            elif name == b"connection":
+            if name == b"connection":
                 named_end = True
                 if b"close" in value.lower():
                     self.keep_alive = False

@@ -16,7 +16,7 @@ class Refused(Exception):
 
 
 NAMES: dict[bytes, bytes] = {}
-"""Header names as they were sent, and in lower case; bounded, since clients choose them. Those of SPECIAL are not here."""
+"""Header names as they were sent, and in lower case, without those of SPECIAL; bounded, since clients choose them."""
 
 SPECIAL = frozenset([b"host", b"content-length", b"transfer-encoding", b"expect", b"upgrade"])
 """Those that say something to the server itself."""

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .endpoint import Dispatch, Endpoint
-from .errors import RegistrationError, Unavailable
-from .target import ALIAS, is_version
+from .dispatch import Dispatch, Place
+from .endpoint import Endpoint
+from .errors import NotFound, RegistrationError, Unavailable
+from .target import ALIAS, Noun, is_version
 
 if TYPE_CHECKING:
     from .context import Context
@@ -93,3 +94,67 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
+    """What answers at the end of the chain; NotFound, saying how far the path resolved, if nothing does."""
+    registry = ctx.app.registry
+    if not nouns:
+        raise _unknown(ctx, nouns, ())
+    last, before = nouns[-1], nouns[:-1]
+    for position, noun in enumerate(before):
+        endpoint = registry.names[noun.name]
+        least, most = endpoint.depths
+        if not max(least, 1) <= len(noun.args) <= most:
+            raise _unknown(ctx, nouns[: position + 1], noun.args[most:])
+        child = registry.names[nouns[position + 1].name]
+        if not endpoint.tenants and not _is_parent(registry, noun.name, nouns[position + 1 :]):
+            raise NotFound(
+                f"{child.name!r} does not answer below {noun.name!r}",
+                word="faulty_request",
+                details=_extent(ctx, nouns),
+            )
+    dispatch = registry.dispatch(ctx.dialect.name, ctx.dialect.verbs)[last.name]
+    place = dispatch.at(last.args)
+    if place is None:
+        raise _unknown(ctx, nouns, last.args[registry.names[last.name].depths[1] :])
+    return place
+
+
+def _is_parent(registry: Registry, name: str, later: tuple[Noun, ...]) -> bool:
+    """Whether one of the later nouns, in the same tenant, has this one as a parent."""
+    for noun in later:
+        endpoint = registry.names[noun.name]
+        if endpoint.tenants:
+            return False
+        if name in endpoint.parents:
+            return True
+    return False
+
+
+def _unknown(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...]) -> NotFound:
+    """A 404 that says how far the path resolved and which endpoint may have been meant."""
+    registry = ctx.app.registry
+    if not nouns:
+        # The chain broke at its first token, or at the one after the alias for the caller's own account.
+        tokens = ctx.raw_path.decode("latin-1").split("/")[2:]
+        surplus = tuple([token for token in tokens if token != ALIAS][:1])
+    nearest = next((near for near in map(registry.nearest, surplus) if near), None)
+    wrong = surplus[0] if surplus else ""
+    if nearest:
+        wrong = next(token for token in surplus if registry.nearest(token) == nearest)
+        message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
+    elif nouns:
+        message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
+    else:
+        message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
+    return NotFound(message, details=_extent(ctx, nouns, surplus))
+
+
+def _extent(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """How far the path resolved: the version, then each noun with its arguments, without the surplus ones."""
+    resolved = [ctx.target.version or ""]
+    for noun in nouns:
+        args = noun.args[: len(noun.args) - len(surplus)] if noun is nouns[-1] else noun.args
+        resolved.append("/".join([noun.name, *args]))
+    return {"resolved": resolved}

@@ -13,15 +13,11 @@ from typing import Any
 import jsonschema_rs
 import orjson
 
-from .errors import Violation
+from .errors import SchemaError, Violation
 
 Json = Any
 BASE = "crossbar:///schemas/"
 _HIDDEN = frozenset({"password", "credentials", "api_key", "secret"})
-
-
-class SchemaError(ValueError):
-    """A schema that cannot be used; the message names it and the place in it."""
 
 
 class Schemas:

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from .app import Crossbar
-from .auth import Hasher, login_name, password_secrets, wire_credentials
 from .errors import CrossbarError
+from .passwords import Hasher, login_name, password_secrets, wire_credentials
 from .settings import Auth, Settings
 from .stores import Document, Insert, Store
 from .stores.memory import MemoryStore

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 
 import rich_click as click
 
-from ..errors import SettingsError
-from ..schema import SchemaError
+from ..errors import SchemaError, SettingsError
 from ..settings import Settings, from_environment
 from .assembly import assemble_unopened, config_option, shown
 from .output import Failure, echo, print_json

@@ -10,7 +10,8 @@ import rich_click as click
 
 from ..app import Crossbar
 from ..dialects import Dialect
-from ..endpoint import UNBOUNDED, VERBS, Bound, Endpoint, Place
+from ..dispatch import Bound, Place
+from ..endpoint import UNBOUNDED, VERBS, Endpoint
 from .assembly import assemble_unopened, config_option, load_settings
 from .output import first_sentence, print_json, print_table
 

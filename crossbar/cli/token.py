@@ -7,7 +7,7 @@ import sys
 import orjson
 import rich_click as click
 
-from ..auth import wire_credentials
+from ..passwords import wire_credentials
 from .output import Failure, echo
 from .remote import Remote, url_option
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..app import Crossbar
-from ..auth import wire_credentials
 from ..demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe, load_recipe
 from ..demo.loading import NotLoaded, demo_of, has_accounts, password_is_known
+from ..passwords import wire_credentials
 from .demo import load
 from .output import echo
 

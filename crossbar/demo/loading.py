@@ -20,7 +20,9 @@ import orjson
 
 from .. import auth
 from ..errors import CrossbarError, StoreUnavailable, UniqueConflict
+from ..passwords import USERS, Hasher, wire_credentials
 from ..stores import Body, Document, Insert, Kind, Query, Replace, Store
+from ..tenants import ACCOUNTS
 from . import DEMO_PASSWORD, DEMO_USER, demo_account_id, demo_documents
 from .recipe import Recipe
 
@@ -55,24 +57,24 @@ async def demo_of(store: Store) -> Demo | None:
 
 async def has_accounts(store: Store) -> bool:
     """Whether there is any account, be it of the demo or a real one."""
-    return bool(await store.find(Query("", auth.ACCOUNTS.name, limit=1)))
+    return bool(await store.find(Query("", ACCOUNTS.name, limit=1)))
 
 
-async def password_is_known(store: Store, hasher: auth.Hasher, demo: Demo) -> bool:
+async def password_is_known(store: Store, hasher: Hasher, demo: Demo) -> bool:
     """Whether the demo's administrator still has the password that everybody knows."""
     try:
-        user = await store.get(demo.account_id, auth.USERS, demo.user_id)
+        user = await store.get(demo.account_id, USERS, demo.user_id)
     except StoreUnavailable:
         return True  # Nobody can tell, so it counts as known.
     if user is None:
         return False
-    md5, _ = auth.wire_credentials(DEMO_USER, DEMO_PASSWORD)
+    md5, _ = wire_credentials(DEMO_USER, DEMO_PASSWORD)
     kept: str = user.secrets().get("credentials", {}).get("md5", "")
     return hmac.compare_digest(kept, hasher.digest_now(md5, demo.account_id))
 
 
 async def load_demo(
-    store: Store, hasher: auth.Hasher, recipe: Recipe, *, known: Container[str], now: int, tell: Tell
+    store: Store, hasher: Hasher, recipe: Recipe, *, known: Container[str], now: int, tell: Tell
 ) -> Counter[str]:
     """Load everything that the recipe makes into an open store, and say how much of each kind there is.
 
@@ -112,7 +114,7 @@ async def load_demo(
 
 async def _mark(store: Store, documents: Sequence[Document], recipe: Recipe, now: int) -> Document:
     """Write the marker, with what it takes to go on after an interruption."""
-    owner, user = next((each.tenant, each.id) for each in documents if each.kind == auth.USERS and each.private)
+    owner, user = next((each.tenant, each.id) for each in documents if each.kind == USERS and each.private)
     body = {"account_id": owner, "user_id": user, "complete": False}
     marker = Document.of("", auth.SYSTEM.name, MARKER, body, now, {"recipe": msgspec.to_builtins(recipe), "now": now})
     await store.write([Insert(marker)])
@@ -143,11 +145,11 @@ async def _load(store: Store, documents: Iterator[Document]) -> None:
         await store.write(some)
 
 
-def _secrets(hasher: auth.Hasher, account_id: str) -> Callable[[str, str], dict[str, Any]]:
-    """What `auth.password_secrets` keeps of a password, with an identity that is always the same."""
+def _secrets(hasher: Hasher, account_id: str) -> Callable[[str, str], dict[str, Any]]:
+    """What `passwords.password_secrets` keeps of a password, with an identity that is always the same."""
 
     def kept(username: str, password: str) -> dict[str, Any]:
-        md5, sha = (hasher.digest_now(digest, account_id) for digest in auth.wire_credentials(username, password))
+        md5, sha = (hasher.digest_now(digest, account_id) for digest in wire_credentials(username, password))
         identity = hashlib.sha256(f"demo identity {account_id} {username}".encode()).hexdigest()[:32]
         return {"credentials": {"md5": md5, "sha": sha}, "identity": identity}
 
@@ -159,7 +161,7 @@ def _adapted(signing: bytes, document: Document) -> Document:
 
     NOTE: those of the recipe are as public as the recipe. Another password would not keep out who has them.
     """
-    if document.kind == auth.ACCOUNTS.name:
+    if document.kind == ACCOUNTS.name:
         private: Body = document.secrets()
         identity = hashlib.sha256(f"demo identity {document.id}".encode()).hexdigest()[:32]
         return document.with_secrets(private | {"api_key": _api_key(signing, document.id), "identity": identity})

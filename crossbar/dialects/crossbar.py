@@ -10,16 +10,15 @@ import orjson
 
 from .. import renderers
 from .._version import __version__
-from ..body import decode_json
-from ..dates import from_gregorian, gregorian
+from ..dates import gregorian
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
-from ..errors import BadRequest, InvalidData, InvalidEnvelope, NotFound, Refusal
-from ..filters import parse_filters, path_of
+from ..errors import InvalidEnvelope, NotFound, Refusal
 from ..negotiation import CSV, JSON, accepts_body, essence, named
-from ..pagination import Listing, PageRequest
+from ..pagination import Listing
 from ..reply import Page, Reply, Stream
 from ..stores import Document, Rows
 from ..target import ALIAS, Noun, Target, is_version, tokenize
+from .crossbar_words import envelope_of, listing_words, token_elsewhere, tunnelled
 
 if TYPE_CHECKING:
     from ..auth import Principal
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from ..registry import Registry
 
 TUNNELLED_TYPES = frozenset({JSON, CSV})
-TUNNELLED = frozenset({"GET", "PUT", "POST", "PATCH", "DELETE"})
 
 
 class CrossbarDialect:
@@ -73,17 +71,17 @@ class CrossbarDialect:
     def read(self, ctx: Context) -> None:
         """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""
         if ctx.raw_body and accepts_body(essence(ctx.header(b"content-type") or JSON)):
-            ctx.envelope = _envelope(ctx)
+            ctx.envelope = envelope_of(ctx)
         headers = ctx.headers
         token = headers.get(b"x-auth-token")
         if token is not None:
             ctx.token = token.decode("latin-1").strip()
         elif ctx.query or ctx.envelope or b"authorization" in headers:
-            ctx.token = _token_elsewhere(ctx)
+            ctx.token = token_elsewhere(ctx)
         if ctx.query or ctx.envelope:
             verb = ctx.word("verb")
             if verb is not None:
-                ctx.verb = _tunnelled(ctx, verb)
+                ctx.verb = tunnelled(ctx, verb)
             accept = ctx.word("accept")
             if isinstance(accept, str):
                 # NOTE: as with Kazoo, a format that nobody knows means JSON here; only the header can lead to a 406.
@@ -104,30 +102,7 @@ class CrossbarDialect:
 
     def listing(self, ctx: Context) -> Listing:
         """Paging, order, times, filters and fields, from the query and the envelope."""
-        paging = ctx.app.settings.paging
-        paginate = ctx.target.version != "v1" and ctx.flag("paginate") is not False
-        if not ctx.query and len(ctx.envelope) <= 1:
-            return Listing(PageRequest(paging.page_size, paginate=paginate))
-        for first, last in (("created_from", "created_to"), ("modified_from", "modified_to")):
-            begin, end = _gregorian(ctx, first), _gregorian(ctx, last)
-            if begin is not None and end is not None and begin > end:
-                raise InvalidData(first, "date_range", f"{first} is after {last}", cause=ctx.word(first))
-        start = ctx.word("start_key")
-        return Listing(
-            PageRequest(
-                _page_size(ctx.word("page_size"), paging.page_size, paging.maximum),
-                str(start) if start not in (None, "") else None,
-                not (ctx.flag("ascending") is True or ctx.flag("descending") is False),
-                paginate,
-            ),
-            parse_filters(ctx.query.items()),
-            _gregorian(ctx, "created_from"),
-            _gregorian(ctx, "created_to"),
-            _gregorian(ctx, "modified_from"),
-            _gregorian(ctx, "modified_to"),
-            _fields(ctx.word("fields")),
-            ctx.flag("full_docs") is True,
-        )
+        return listing_words(ctx)
 
     def success(self, ctx: Context, reply: Reply) -> None:
         """The answer in an envelope, or as CSV without one."""
@@ -240,77 +215,6 @@ def _status(ctx: Context) -> int:
     """The status that an operation implies."""
     bound = ctx.bound
     return _SUCCESS.get(bound.route.operation or "", 200) if bound is not None else 200
-
-
-def _envelope(ctx: Context) -> dict[str, Any]:
-    """The JSON object in the body, its top-level keys in the form `auth_token`."""
-    body = decode_json(ctx.raw_body, ctx.app.settings.limits)
-    if not isinstance(body, dict):
-        raise InvalidEnvelope("json", "invalid", "the request body must be a JSON object", target="body")
-    return {key.lower().replace("-", "_"): value for key, value in body.items()}
-
-
-def _token_elsewhere(ctx: Context) -> str | None:
-    """The token from query, envelope or `Authorization: Bearer`, in that order."""
-    token = ctx.word("auth_token")
-    if isinstance(token, str) and token:
-        return token
-    scheme, _, field = (ctx.header(b"authorization") or "").partition(" ")
-    return field.strip() if scheme.lower() == "bearer" else None
-
-
-def _tunnelled(ctx: Context, verb: Any) -> str:
-    """The verb that a POST stands for; other methods cannot carry one."""
-    wanted = verb.upper() if isinstance(verb, str) else ""
-    if wanted not in TUNNELLED:
-        raise BadRequest(f"verb must be one of {', '.join(sorted(TUNNELLED))}", word="bad_verb", cause=verb)
-    if wanted == ctx.method:
-        return ctx.method
-    if ctx.method != "POST":
-        raise BadRequest(f"verb is honoured on POST only, not on {ctx.method}", word="bad_verb", cause=verb)
-    return wanted
-
-
-def _page_size(value: Any, default: int, most: int) -> int:
-    """The page size asked for, at most the maximum; BadRequest if it is no whole number of at least 1."""
-    if value is None:
-        return default
-    text = str(value)
-    if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 18 and text[0] != "0"):
-        raise BadRequest(f"page_size must be a whole number from 1 to {most}", word="bad_page_size", cause=value)
-    return min(int(text), most)
-
-
-def _gregorian(ctx: Context, name: str) -> int | None:
-    """A time from the query as Unix seconds; clients send Gregorian seconds."""
-    value = ctx.word(name)
-    if value is None:
-        return None
-    text = str(value)
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise BadRequest(f"{name} must be a time in Gregorian seconds", word="bad_time", cause=value)
-    return from_gregorian(int(text))
-
-
-def _fields(value: Any) -> tuple[str, ...]:
-    """The fields that a projection keeps, from `["a","b.c"]`, `a,b.c` or `{"a":true}`."""
-    if value in (None, ""):
-        return ()
-    names: Any = value
-    if isinstance(value, str):
-        names = value.split(",")
-        if value[:1] in "[{":
-            try:
-                names = orjson.loads(value)
-            except orjson.JSONDecodeError:
-                names = None
-    if isinstance(names, dict):
-        names = [name for name, wanted in names.items() if wanted]
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise BadRequest('fields must be a list of field names, such as ["name","owner_id"]', cause=value)
-    for name in names:
-        path_of("fields", name)
-    return tuple(names)
 
 
 async def _streamed(pieces: AsyncIterator[Rows], envelope: dict[str, Any]) -> AsyncIterator[bytes]:

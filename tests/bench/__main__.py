@@ -90,9 +90,7 @@ def _endpoint_names(count: int | None) -> Sequence[str]:
     except ModuleNotFoundError:
         files = []
     names = sorted(
-        name.rpartition(".")[0]
-        for name in files
-        if name.endswith((".py", ".toml")) and not name.startswith("_")
+        name.rpartition(".")[0] for name in files if name.endswith((".py", ".toml")) and not name.startswith("_")
     )
     return filled(names, count or len(names) or _NAMES_WITHOUT_CROSSBAR)
 

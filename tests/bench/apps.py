@@ -59,9 +59,7 @@ def starlette() -> App:
         found = request.path_params
         return JSONResponse(_envelope(_document(found["account"], found["item"])))
 
-    return Starlette(
-        routes=[Route(f"{PREFIX}/{{account}}/{name}/{{item}}", read) for name in _names()]
-    )
+    return Starlette(routes=[Route(f"{PREFIX}/{{account}}/{name}/{{item}}", read) for name in _names()])
 
 
 def fastapi() -> App:
@@ -87,9 +85,7 @@ def falcon() -> App:
     class Documents:
         """Answers one document."""
 
-        async def on_get(
-            self, request: falcon.asgi.Request, response: falcon.asgi.Response, **found: str
-        ) -> None:
+        async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response, **found: str) -> None:
             """Put the document in its envelope."""
             response.media = _envelope(_document(found["account"], found["item"]))
 

@@ -81,8 +81,7 @@ def framework_load(names: Sequence[str]) -> Load:
     random = Random(0)
     return Load(
         tuple(
-            f"{PREFIX}/{random.getrandbits(128):032x}/{names[number % len(names)]}"
-            f"/{random.getrandbits(128):032x}"
+            f"{PREFIX}/{random.getrandbits(128):032x}/{names[number % len(names)]}/{random.getrandbits(128):032x}"
             for number in range(DISTINCT)
         )
     )
@@ -133,9 +132,7 @@ def drive(load: Load, server: Server, seconds: int, folder: Path) -> Sample:
 
 
 def _wrk(*words: str) -> str:
-    finished = subprocess.run(
-        pinned(CLIENT_CORE, ["wrk", *words]), capture_output=True, text=True, check=False
-    )
+    finished = subprocess.run(pinned(CLIENT_CORE, ["wrk", *words]), capture_output=True, text=True, check=False)
     if finished.returncode:
         raise Unmeasured(f"wrk ended with {finished.returncode}: {finished.stderr.strip()}")
     return finished.stdout

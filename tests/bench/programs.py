@@ -35,9 +35,7 @@ def crossbar_look_up(endpoints: Mapping[str, object]) -> LookUp:
     return look_up
 
 
-def lookup_cost(
-    names: Sequence[str], rounds: int, connect: Connect = crossbar_look_up
-) -> list[Figure]:
+def lookup_cost(names: Sequence[str], rounds: int, connect: Connect = crossbar_look_up) -> list[Figure]:
     """Microseconds to get from a path of four tokens to its endpoint, by number of endpoints."""
     timers = [_lookup_timer(filled(["accounts", *names], size), connect) for size in LOOKUP_SIZES]
     costs = alternate(timers, rounds, lambda timer: timer())

@@ -14,9 +14,7 @@ _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
 
-def alternate(
-    items: Sequence[_Item], rounds: int, measure: Callable[[_Item], _Value]
-) -> list[list[_Value]]:
+def alternate(items: Sequence[_Item], rounds: int, measure: Callable[[_Item], _Value]) -> list[list[_Value]]:
     """The values of each item, in the order of the items, measured A B C, then C B A, and so on.
 
     What slows the machine for a while then slows neighbours alike, and none is always first.

@@ -105,9 +105,7 @@ _SAME = _at_most(1.2, "the same (within 1.2)")
 COMPARISONS = (
     Comparison("middle", "page in the middle : at the start", "page-middle", "page-first", _SAME),
     Comparison("last", "page at the end : at the start", "page-last", "page-first", _SAME),
-    Comparison(
-        "create-read", "create : read", "create", "document", _at_most(3.0, "within 3 reads")
-    ),
+    Comparison("create-read", "create : read", "create", "document", _at_most(3.0, "within 3 reads")),
 )
 
 LOOKUP_AIM = _at_most(1.2, "at most 1.2 µs")

@@ -75,9 +75,7 @@ def _measure_requests(plan: Plan, rows: Sequence[Row], store: str | None, result
             _say(f"{count} of {plan.rounds * len(ready)}: {row.label}")
             time.sleep(_SETTLE_SECONDS)  # let what the last load left unanswered come to its end
             with _noting(results, row.name):
-                return drive(
-                    servers.loads[row.name], servers.by_name[row.server], plan.seconds, folder
-                )
+                return drive(servers.loads[row.name], servers.by_name[row.server], plan.seconds, folder)
             return None
 
         taken = alternate(ready, plan.rounds, sample)
@@ -90,9 +88,7 @@ def _measure_requests(plan: Plan, rows: Sequence[Row], store: str | None, result
         results.rows, results.samples = ready, whole
 
 
-def _start(
-    plan: Plan, rows: Sequence[Row], store: str | None, results: Results, stack: ExitStack
-) -> _Servers:
+def _start(plan: Plan, rows: Sequence[Row], store: str | None, results: Results, stack: ExitStack) -> _Servers:
     """Start each server that a row asks, and find out the loads."""
     servers = _Servers()
     beside = framework_load(plan.names)
@@ -147,7 +143,7 @@ def _noting(results: Results, *names: str) -> Iterator[None]:
         yield
     except Unmeasured as reason:
         results.unmeasured.update(dict.fromkeys(names, str(reason)))
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong here, the other rows stand
+    except Exception as error:
         results.unmeasured.update(dict.fromkeys(names, f"{type(error).__name__}: {error}"))
 
 

@@ -80,9 +80,7 @@ def baseline_server(factory: str, names: Sequence[str]) -> Iterator[Server]:
 
 
 @contextmanager
-def _running(
-    command: Sequence[str], port: int, path: str, settings: Mapping[str, str]
-) -> Iterator[Server]:
+def _running(command: Sequence[str], port: int, path: str, settings: Mapping[str, str]) -> Iterator[Server]:
     with _log_file() as log:
         began = time.perf_counter()
         process = subprocess.Popen(

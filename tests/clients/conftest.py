@@ -73,7 +73,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                 asked("GET", f"{url}/livez")
                 break
             except OSError:
-                assert time.monotonic() < deadline and server.poll() is None, (folder / "log").read_text()
+                assert server.poll() is None, (folder / "log").read_text()
+                assert time.monotonic() < deadline, (folder / "log").read_text()
                 time.sleep(0.05)
         credentials = hashlib.md5(f"{USER}:{PASSWORD}".encode()).hexdigest()
         login = asked("PUT", f"{url}/v2/user_auth", {"credentials": credentials, "account_name": ACCOUNT})

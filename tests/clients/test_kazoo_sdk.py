@@ -283,9 +283,7 @@ def test_devices_are_listed_by_owner(sdk: Any, live: Live, client: Any) -> None:
             assert [owned["id"]] == ids(listing["data"])
 
 
-def test_created_document_is_answered_read_and_listed(
-    sdk: Any, live: Live, client: Any, story: Story
-) -> None:
+def test_created_document_is_answered_read_and_listed(sdk: Any, live: Live, client: Any, story: Story) -> None:
     """PUT answers with the document and its id; reading it and listing its kind show it."""
     with made(sdk, client, live, story.noun, story.created) as document:
         assert story.created == same_fields(story.created, document)
@@ -334,9 +332,7 @@ def test_deleted_document_is_gone(sdk: Any, live: Live, client: Any, story: Stor
 
 
 @pytest.mark.parametrize("noun", ["user", "device", "callflow"])
-def test_unknown_id_is_an_api_error_with_a_request_id(
-    sdk: Any, live: Live, client: Any, noun: str
-) -> None:
+def test_unknown_id_is_an_api_error_with_a_request_id(sdk: Any, live: Live, client: Any, noun: str) -> None:
     """A 404 is the package's general error, which needs `request_id` and `message`."""
     with pytest.raises(sdk.exceptions.KazooApiError) as raised:
         call(client, live, "get", noun, uuid4().hex)
@@ -386,9 +382,7 @@ def test_create_without_a_body_reports_what_is_missing(sdk: Any, live: Live, v2:
     assert ["required"] == codes(raised.value.field_errors)["name"]
 
 
-def test_refused_update_leaves_the_document_alone(
-    sdk: Any, live: Live, client: Any, story: Story
-) -> None:
+def test_refused_update_leaves_the_document_alone(sdk: Any, live: Live, client: Any, story: Story) -> None:
     """A POST that does not validate is a bad-data error, and the document stays as it was."""
     with made(sdk, client, live, story.noun, story.created) as document:
         body = {**story.replacement, **story.wrong}

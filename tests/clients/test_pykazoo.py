@@ -202,9 +202,7 @@ def test_wrong_password_is_a_permission_error(package: Any, live: Live) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "stale"], ids=["no token", "stale token"])
-def test_call_without_a_good_token_is_a_permission_error(
-    package: Any, live: Live, token: str | None
-) -> None:
+def test_call_without_a_good_token_is_a_permission_error(package: Any, live: Live, token: str | None) -> None:
     """A missing and an unknown token are both status 401 with the envelope."""
     client = connect(package, f"{live.url}/v2", token)
     with pytest.raises(PermissionError) as raised:
@@ -259,9 +257,7 @@ def test_filter_gives_the_devices_of_one_owner(live: Live, client: Any) -> None:
             assert [owned["id"]] == ids(listing["data"])
 
 
-def test_created_document_is_answered_read_and_listed(
-    live: Live, client: Any, story: Story
-) -> None:
+def test_created_document_is_answered_read_and_listed(live: Live, client: Any, story: Story) -> None:
     """PUT answers with the document and its id; reading it and listing its kind show it."""
     with made(client, live, story.noun, story.created) as document:
         assert story.created == same_fields(story.created, document)

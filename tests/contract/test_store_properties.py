@@ -93,7 +93,7 @@ def filters(draw: st.DrawFn) -> Filter:
     return Filter(operator, draw(paths), draw(SOUGHT.get(operator, st.none())), draw(st.booleans()))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.tuples(bodies, st.none() | bodies), min_size=1, max_size=8),
     st.lists(st.lists(filters(), min_size=1, max_size=2), min_size=1, max_size=12),
@@ -198,7 +198,7 @@ queries = st.builds(
 steps = st.one_of(st.lists(changes, max_size=4), st.lists(changes, min_size=1, max_size=1), queries, st.integers(1, 90))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(steps, max_size=30))
 def test_writes_have_the_same_effect(pair: Pair, story: list[list[Change] | Query | int]) -> None:
     """A story of writes, questions and passing time: the same results, errors and listings at every point."""

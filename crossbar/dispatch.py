@@ -1,0 +1,103 @@
+"""What answers where: the routes of one endpoint, by depth, in the verbs of one dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from .endpoint import DEEPEST, UNBOUNDED, VERBS, Endpoint, Operation, Route
+
+
+class Bound(NamedTuple):
+    """A route of one endpoint object, ready to be called; `picks` are the positions of an action's parameters.
+
+    The first `leading` arguments name something of the endpoint's: those of an operation, and the parameters of an
+    action before its first literal.
+    """
+
+    endpoint: Endpoint
+    route: Route
+    call: Operation
+    picks: tuple[int, ...] | None
+    leading: int
+
+    def arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
+        """The arguments of the noun that are parameters, without an action's literals."""
+        return args if self.picks is None else tuple(args[position] for position in self.picks)
+
+
+class Dispatch:
+    """What answers at each depth of one endpoint, in the verbs of one dialect."""
+
+    def __init__(self, endpoint: Endpoint, verbs: Mapping[str, str]) -> None:
+        self._depths: dict[int, Place] = {}
+        self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
+        self._deeper: Place | None = None
+        for route in endpoint.routes:
+            self._add(endpoint, route, verbs)
+        for patterns in self._patterns.values():
+            patterns.sort(key=lambda entry: [part is None for part in entry[0]])
+        for place in self.places():
+            place.allow = _allow(place.verbs)
+
+    def at(self, args: tuple[str, ...]) -> Place | None:
+        """What answers at these arguments, None if nothing does. A literal wins over an argument."""
+        depth = len(args)
+        if depth in self._patterns:
+            for pattern, place in self._patterns[depth]:
+                if all(part is None or part == arg for part, arg in zip(pattern, args, strict=True)):
+                    return place
+        return self._depths.get(depth) if depth <= DEEPEST else self._deeper
+
+    def places(self) -> Iterator[Place]:
+        """Everything that answers, action by action and depth by depth."""
+        yield from self._depths.values()
+        for patterns in self._patterns.values():
+            yield from (place for _, place in patterns)
+        if self._deeper is not None:
+            yield self._deeper
+
+    def _place(self, pattern: tuple[str | None, ...]) -> Place:
+        """The place of a pattern, made if it is new; without literals it is the depth itself."""
+        if not any(pattern):
+            return self._depths.setdefault(len(pattern), Place(pattern))
+        patterns = self._patterns.setdefault(len(pattern), [])
+        for known, place in patterns:
+            if known == pattern:
+                return place
+        patterns.append((pattern, Place(pattern)))
+        return patterns[-1][1]
+
+    def _add(self, endpoint: Endpoint, route: Route, verbs: Mapping[str, str]) -> None:
+        call = getattr(endpoint, route.name)
+        if route.operation is None:
+            picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
+            leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
+            bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
+            self._place(route.pattern).verbs[route.verb or ""] = bound
+            return
+        bound = Bound(endpoint, route, call, None, endpoint.depths[1])
+        for depth in range(route.least, min(route.most, DEEPEST) + 1):
+            self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
+        if route.most >= UNBOUNDED:
+            self._deeper = self._deeper or Place((None,))
+            self._deeper.verbs.setdefault(verbs[route.operation], bound)
+
+
+class Place:
+    """One place in the path below a noun: what answers there to which verb."""
+
+    __slots__ = ("allow", "pattern", "verbs")
+
+    def __init__(self, pattern: tuple[str | None, ...]) -> None:
+        self.pattern = pattern
+        self.verbs: dict[str, Bound] = {}
+        self.allow = ""
+
+
+def _allow(verbs: Mapping[str, Bound]) -> str:
+    """The value of `Allow`: the verbs that are answered, HEAD beside GET, and OPTIONS always."""
+    listed = [verb for verb in VERBS if verb in verbs]
+    if "GET" in listed:
+        listed.insert(1, "HEAD")
+    return ", ".join([*listed, "OPTIONS"])

@@ -1,0 +1,82 @@
+"""Passwords: what clients send, what is kept of it, and whose it is.
+
+Kazoo's clients log in with `md5(username:password)` or its sha1 twin and the name of the account, so those digests are
+what we receive. They are a wire format only. At rest we keep Argon2id of each digest, salted with the account's id. The
+salt is the same for all users of an account so that one computation finds the user, who is not named in the request; it
+costs an attacker no less, because the user name is part of each digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from .filters import where
+from .settings import Auth
+from .stores import Body, Document, Query, Store
+
+USERS = "users"
+
+
+class Hasher:
+    """Argon2id in a pool of few threads, so that a flood of logins does not slow other requests."""
+
+    def __init__(self, settings: Auth) -> None:
+        self._memory = settings.hash_memory * 1024
+        self._threads = settings.hash_threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def digest(self, credentials: str, account_id: str) -> str:
+        """What is kept of a digest from the wire, as hex text."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash")
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, partial(self.digest_now, credentials, account_id)
+        )
+
+    def digest_now(self, credentials: str, account_id: str) -> str:
+        """The same, in the calling thread."""
+        from argon2.low_level import Type, hash_secret_raw
+
+        salt = hashlib.sha256(b"crossbar credentials " + account_id.encode()).digest()[:16]
+        return hash_secret_raw(
+            credentials.encode(), salt, time_cost=1, memory_cost=self._memory, parallelism=1, hash_len=32, type=Type.ID
+        ).hex()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+def wire_credentials(username: str, password: str) -> tuple[str, str]:
+    """The md5 and the sha1 digest that a client sends for this user name and password."""
+    pair = f"{username.lower()}:{password}".encode()
+    return hashlib.md5(pair, usedforsecurity=False).hexdigest(), hashlib.sha1(pair, usedforsecurity=False).hexdigest()
+
+
+async def password_secrets(hasher: Hasher, account_id: str, username: str, password: str) -> Body:
+    """What a user's private part keeps of a password, with a fresh identity that ends all earlier tokens."""
+    md5, sha = wire_credentials(username, password)
+    kept_md5, kept_sha = await asyncio.gather(hasher.digest(md5, account_id), hasher.digest(sha, account_id))
+    return {"credentials": {"md5": kept_md5, "sha": kept_sha}, "identity": secrets.token_hex(16)}
+
+
+def login_name(name: str) -> str:
+    """An account's name as logins compare it: lower case, without blanks."""
+    return "".join(name.lower().split())
+
+
+async def find_user(
+    store: Store, hasher: Hasher, account: Document | None, method: str, credentials: str
+) -> Document | None:
+    """The user of the account whose digest (`md5` or `sha`) this is; takes the same time if there is none."""
+    kept = await hasher.digest(credentials.lower(), account.id if account is not None else "")
+    if account is None:
+        return None
+    query = Query(account.id, USERS, (where(f"credentials.{method}", kept, private=True),), limit=1, full=True)
+    return next(iter(await store.find(query)), None)

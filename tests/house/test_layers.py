@@ -1,0 +1,219 @@
+"""The law of imports: downward only. The table of the design, as data, held against what the files import."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import crossbar
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "crossbar"
+MODULES = ROOT / "modules"
+
+# A file imports from its own row or a lower one. A name that ends with a dot stands for all files of that folder, one
+# that ends with an underscore for all files whose names go on from it.
+ROWS: dict[int, tuple[str, ...]] = {
+    7: ("__init__", "__main__", "cli."),
+    6: ("app", "response", "testing", "protocol", "protocol_"),
+    5: ("pipeline", "plugins", "explain", "demo."),
+    4: ("resource", "registry", "dialects.", "stores."),
+    3: ("endpoint", "dispatch", "dialects", "auth", "passwords", "tenants", "renderers"),
+    2: ("context",),
+    1: (
+        *("target", "reply", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
+        *("body", "ratelimit"),
+    ),
+    0: ("errors", "settings", "log", "metrics", "_version"),
+}
+
+# What a file may name for the type checker only, though it stands higher, and why.
+UPWARD: dict[str, tuple[frozenset[str], str]] = {
+    "context": (
+        frozenset({"app", "auth", "dialects", "dispatch", "endpoint"}),
+        "a context carries what the stages above it learned; it makes none of it",
+    ),
+    "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),
+    "dialects": (frozenset({"registry"}), "the port says what a dialect is asked with"),
+    "explain": (frozenset({"app"}), "it explains an application that somebody hands to it"),
+}
+
+# Who may import what is not in the standard library; everybody else imports nothing of the kind.
+FOREIGN: dict[str, frozenset[str]] = {
+    "auth": frozenset({"jwt"}),
+    "passwords": frozenset({"argon2"}),
+    "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop"}),
+    "protocol": frozenset({"httptools", "uvicorn"}),
+    "protocol_": frozenset({"uvicorn"}),
+    "testing": frozenset({"starlette"}),
+    "stores.mongo": frozenset({"bson", "pymongo"}),
+}
+EVERYWHERE = frozenset({"jsonschema_rs", "msgspec", "orjson"})
+
+
+class Import(NamedTuple):
+    """One import of one file: of which file of ours or package of others, for types only, or when a function runs."""
+
+    of: str
+    ours: bool
+    typing: bool
+    late: bool
+
+
+def name_of(path: Path) -> str:
+    """Give the name of a file below the package, a folder's `__init__` being the folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def entries(name: str) -> Iterator[str]:
+    """Give the entries that a table may have for a file: itself, its kin, its folder."""
+    yield name
+    if "_" in name.strip("_"):
+        yield f"{name.partition('_')[0]}_"
+    if "." in name or FILES[name].name == "__init__.py":
+        yield f"{name.partition('.')[0]}."
+
+
+def row_of(name: str) -> int | None:
+    """Give the row of a file, None if the table does not know it; a file's own entry wins over its folder's."""
+    return next((row for entry in entries(name) for row, names in ROWS.items() if entry in names), None)
+
+
+def imports(name: str) -> Iterator[Import]:
+    """Give everything that a file imports."""
+    path = FILES[name]
+    parts = ["crossbar", *name.split(".")]
+    package = parts if path.name == "__init__.py" and name != "__init__" else parts[:-1]
+    yield from _within(ast.parse(path.read_text(encoding="utf-8")), package, typing=False, late=False)
+
+
+def _within(node: ast.AST, package: list[str], *, typing: bool, late: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (_import(alias.name, "", typing, late) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            above = package[: len(package) - child.level + 1] if child.level else []
+            base = ".".join([*above, *([child.module] if child.module else [])])
+            yield from (_import(base, alias.name, typing, late) for alias in child.names)
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            yield from _within(ast.Module(child.body, []), package, typing=True, late=late)
+            yield from _within(ast.Module(child.orelse, []), package, typing=typing, late=late)
+        else:
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _within(child, package, typing=typing, late=late or inside)
+
+
+def _import(base: str, name: str, typing: bool, late: bool) -> Import:
+    """Give one import of `base`, or of `name` from it, which may be a file as well."""
+    top, _, below = base.partition(".")
+    if top != "crossbar":
+        return Import(top, False, typing, late)
+    file = f"{below}.{name}".strip(".")
+    return Import(file if file in FILES else below or "__init__", True, typing, late)
+
+
+IMPORTS = {name: list(imports(name)) for name in FILES}
+
+
+def outside(name: str) -> set[str]:
+    """Give the packages that a file imports and that are neither ours nor Python's own."""
+    return {found.of for found in IMPORTS[name] if not found.ours} - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_has_a_row(name: str) -> None:
+    """A new file gets its place in the table before anybody imports it."""
+    assert row_of(name) is not None, f"{name} is in no row of the table"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_point_downward(name: str) -> None:
+    """What a file needs to run stands in its own row or a lower one, whether it is imported at once or later."""
+    own = row_of(name)
+    assert own is not None
+    needed = {found.of for found in IMPORTS[name] if found.ours and not found.typing}
+    assert set() == {of for of in needed if (row_of(of) or 0) > own}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_types_from_above(name: str) -> None:
+    """The type checker may look upward from the files that the table lists, at exactly what it lists."""
+    own = row_of(name)
+    assert own is not None
+    named = {found.of for found in IMPORTS[name] if found.ours and found.typing}
+    upward = {of for of in named if (row_of(of) or 0) > own}
+    assert UPWARD.get(name, (frozenset(), ""))[0] == upward
+
+
+def test_the_table_names_no_file_that_is_gone() -> None:
+    """Whoever deletes a file takes it out of the list of those that look upward."""
+    assert [] == [name for name in UPWARD if name not in FILES]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if row_of(name) in (0, 1)])
+def test_the_ground_needs_no_framework(name: str) -> None:
+    """Rows 0 and 1 import the standard library, orjson, jsonschema_rs and msgspec, and no socket."""
+    assert set() == outside(name) - EVERYWHERE
+    sockets = {"socket", "socketserver", "http", "ssl", "asyncio"} & {found.of for found in IMPORTS[name]}
+    # NOTE: the log asks the running loop for a timer; it opens nothing.
+    assert ({"asyncio"} if name == "log" else set()) == sockets
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_foreign_packages(name: str) -> None:
+    """A package of somebody else is imported where the table says so, and nowhere else."""
+    allowed = frozenset[str]().union(*(FOREIGN.get(entry, ()) for entry in entries(name)))
+    assert set() == outside(name) - EVERYWHERE - allowed
+
+
+def test_no_circle_of_imports() -> None:
+    """Files that import each other when they are loaded form no circle."""
+    graph = {
+        name: {found.of for found in found_all if found.ours and not found.typing and not found.late}
+        for name, found_all in IMPORTS.items()
+    }
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_the_server_protocol_is_for_the_server_only() -> None:
+    """The application runs on any server: only the command line imports the protocol that stands before it."""
+    asking = {name for name, found_all in IMPORTS.items() for found in found_all if found.of.startswith("protocol")}
+    assert set() == {name for name in asking if not name.startswith(("cli", "protocol"))}
+
+
+def test_heavy_packages_are_imported_late() -> None:
+    """What only some requests need is not imported before one of them comes."""
+    heavy = {"argon2", "jwt", "pymongo", "bson", "uvicorn"}
+    assert {} == {
+        name: found
+        for name, found_all in IMPORTS.items()
+        if not name.startswith(("cli", "protocol"))
+        and (found := {one.of for one in found_all if one.of in heavy and not one.late and not one.typing})
+    }
+
+
+@pytest.mark.parametrize("path", sorted(MODULES.glob("*.py")), ids=lambda path: path.name)
+def test_bundled_modules_come_through_the_front_door(path: Path) -> None:
+    """A bundled module imports public names of `crossbar` and the standard library, as a stranger's would."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    asked: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            asked |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} imports relatively"
+            asked |= {f"{node.module}:{alias.name}" for alias in node.names}
+    inside = {name for name in asked if name.partition(":")[0].partition(".")[0] == "crossbar"}
+    others = {name.partition(":")[0].partition(".")[0] for name in asked - inside}
+    assert set() == inside - {f"crossbar:{name}" for name in crossbar.__all__}
+    assert set() == others - set(sys.stdlib_module_names)

@@ -1,0 +1,81 @@
+"""Worlds to walk in: one application for each store, and an account of its own for each test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from itertools import count
+
+import pytest
+
+from crossbar import Document, Insert, Store, login_name
+from crossbar.resource import new_id
+from crossbar.stores.memory import MemoryStore
+from crossbar.stores.sqlite import SqliteStore
+from crossbar.testing import Client, World, small_world
+
+from .tools import SETTINGS, Away, Clock, Crashing, Home, Late
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run on asyncio, which is what the servers run on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    """The clock of the shared worlds, which stands still."""
+    return Clock()
+
+
+@pytest.fixture(scope="session", params=["memory", "sqlite"])
+async def world(
+    request: pytest.FixtureRequest, clock: Clock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """An application over each store, shared by all tests; what they change, they change in an account of their own."""
+    store: Store = MemoryStore(clock)
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path_factory.mktemp("walk") / "walk.db", synchronous="NORMAL", clock=clock)
+    world = await small_world(store, SETTINGS, endpoints=[Crashing(), Late(), Away()], clock=clock)
+    yield world
+    await world.app.stop()
+
+
+@pytest.fixture
+async def own_clock() -> Clock:
+    """A clock that the test may set, and that `own_world` goes by."""
+    return Clock()
+
+
+@pytest.fixture
+async def own_world(own_clock: Clock) -> AsyncIterator[World]:
+    """An application of the test's own, in memory."""
+    world = await small_world(MemoryStore(own_clock), SETTINGS, clock=own_clock)
+    yield world
+    await world.app.stop()
+
+
+@pytest.fixture
+async def client(world: World) -> Client:
+    """A client that is logged in as the administrator of the reseller."""
+    return await world.client("reseller")
+
+
+@pytest.fixture
+async def home(world: World, client: Client) -> Home:
+    """An account of the test's own, below the reseller."""
+    # NOTE: put into the store directly, since thousands of tests begin with it; `test_accounts` makes accounts by PUT.
+    id, key = new_id(), secrets.token_hex(32)
+    name = f"Home {next(_numbers)}"
+    body = {"name": name, "realm": f"{id}.example.com", "enabled": True}
+    tree = [world.master, world.reseller]
+    private = {"tree": tree, "parent": tree[-1], "identity": id, "login_name": login_name(name), "api_key": key}
+    now = int(world.app.clock())
+    account = Document.of("", "accounts", id, body, now, private)
+    pointer = Document.of("", "api_keys", sha256(key.encode()).hexdigest(), {"account_id": id}, now)
+    await world.app.store.write([Insert(account), Insert(pointer)])
+    return Home(world, client, id)
