@@ -11,6 +11,7 @@ from .errors import (
     Conflict,
     CrossbarError,
     Forbidden,
+    GuardFailed,
     InvalidData,
     NotFound,
     Refusal,
@@ -24,7 +25,7 @@ from .registry import Registry
 from .reply import Answer, Json, Page, Reply, Stream, accepted, created
 from .resource import Resource, every, listing, write
 from .settings import Settings
-from .stores import Body, Change, Delete, Document, Insert, Kind, Query, Replace, Rows, Store
+from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
 from .target import Noun, Target, tokenize
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "Endpoint",
     "Filter",
     "Forbidden",
+    "Guard",
+    "GuardFailed",
     "Insert",
     "InvalidData",
     "Json",

@@ -210,7 +210,7 @@ class Crossbar:
             folders.append((own, None))
         for folder, _ in folders:
             for name, path in plugins.schema_files(folder).items():
-                self.schemas.add(name, path.read_bytes)
+                self.schemas.add(name, path.read_bytes, str(path))
         for folder, package in folders:
             for found in plugins.find(folder, package):
                 self._admit(found)

@@ -24,6 +24,7 @@
     │   ├── DocumentMissing         there is no such document
     │   ├── RevisionConflict        the document is not at the expected revision
     │   ├── UniqueConflict          a unique field already has this value
+    │   ├── GuardFailed             what a write depends on is not so
     │   └── StoreUnavailable        the store cannot be reached, opened or written
     ├── DefinitionError             an endpoint class is not well formed
     ├── RegistrationError           an endpoint cannot join the registry
@@ -281,6 +282,14 @@ class UniqueConflict(StoreError):
     def __init__(self, kind: str, field: str) -> None:
         super().__init__(f"{kind}: the value of {field!r} is already in use")
         self.kind, self.field = kind, field
+
+
+class GuardFailed(StoreError):
+    """What a write depends on is not so; `guard` is the Guard that said no."""
+
+    def __init__(self, guard: object) -> None:
+        super().__init__("what the write depends on is not so")
+        self.guard = guard
 
 
 class StoreUnavailable(StoreError):

@@ -83,6 +83,9 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
 
 
 async def _open_with_body(ctx: Context) -> None:
+    encoding = ctx.header(b"content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
     ctx.raw_body = await read_body(ctx)
     ctx.dialect.read(ctx)
 

@@ -58,6 +58,7 @@ class HttpProtocol(Connection):
         # The head that arrives.
         self._raw = b""  # the bytes that it is part of
         self._first = True  # whether it begins with them
+        self._fresh = False  # whether it began with the last of them
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._fields: dict[bytes, bytes] = {}  # those of the headers that the server itself heeds
@@ -80,7 +81,7 @@ class HttpProtocol(Connection):
             self.parse_stash()
         else:
             self._raw = data
-            self._first = True
+            self._first = self._receiving is None
             try:
                 self._feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -96,12 +97,12 @@ class HttpProtocol(Connection):
         while self._position < len(self._stash) and not self._read_paused and not self._deaf:
             data = self._stash[self._position : self._position + self._slice]
             self._position += len(data)
-            arriving = self.in_head
-            if arriving:
+            if self.in_head:
                 self._raw += data
             else:
                 self._raw = data
-                self._first = True
+                self._first = self._receiving is None
+            self._fresh = False
             try:
                 self._feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -110,7 +111,8 @@ class HttpProtocol(Connection):
             if not self.in_head:
                 if self._receiving is not None:
                     self._count_barren(len(data))
-            elif not arriving:
+            elif self._fresh:
+                self._raw = data
                 self.since = 0.0
             elif len(self._url) > self.max_target:
                 self.refuse(414, f"the request target is longer than {self.max_target} bytes")
@@ -144,7 +146,7 @@ class HttpProtocol(Connection):
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self.in_head = True
+        self.in_head = self._fresh = True
         self._url = b""
         self._fields = {}
 

@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol, WireLimits):
         self._loop = _loop or asyncio.get_running_loop()
         self.state = server_state
         self._tasks = server_state.tasks
-        self.watch = watch_of(server_state, self, config.timeout_keep_alive)
+        self.watch = watch_of(server_state, type(self), config.timeout_keep_alive)
         self.transport: asyncio.Transport
 
         self._receiving: Exchange | None = None  # the request whose body arrives

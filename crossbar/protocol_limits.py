@@ -79,7 +79,7 @@ class Watched(Protocol):
 class Watch:
     """Looks after the connections of one server, and holds what they share."""
 
-    def __init__(self, state: ServerState, limits: WireLimits, keep_alive: float) -> None:
+    def __init__(self, state: ServerState, limits: type[WireLimits], keep_alive: float) -> None:
         # NOTE: the set, not the state: this object is the value of a weak mapping whose key is the state.
         self._connections: set[Watched] = state.connections  # type: ignore[assignment]
         self._limits = limits
@@ -154,7 +154,7 @@ class Watch:
 _WATCHES: WeakKeyDictionary[ServerState, Watch] = WeakKeyDictionary()
 
 
-def watch_of(state: ServerState, limits: WireLimits, keep_alive: float) -> Watch:
+def watch_of(state: ServerState, limits: type[WireLimits], keep_alive: float) -> Watch:
     """The one watch of a server."""
     watch = _WATCHES.get(state)
     if watch is None:

@@ -25,6 +25,7 @@ class Schemas:
 
     def __init__(self, sources: Mapping[str, Callable[[], bytes]]) -> None:
         self._sources = dict(sources)
+        self._origins: dict[str, str] = {}
         self._documents: dict[str, dict[str, Json]] = {}
         self._compiled: dict[str, Schema] = {}
 
@@ -32,9 +33,10 @@ class Schemas:
         """The names of all schemas, sorted."""
         return sorted(self._sources)
 
-    def add(self, name: str, source: Callable[[], bytes]) -> None:
-        """Add a schema, or put a newer one in the place of an old one."""
+    def add(self, name: str, source: Callable[[], bytes], origin: str = "") -> None:
+        """Add a schema, or put a newer one in the place of an old one; `origin` says where it stands."""
         self._sources[name] = source
+        self._origins[name] = f" ({origin})" if origin else ""
         self._documents.pop(name, None)
         self._compiled.clear()
 

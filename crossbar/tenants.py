@@ -40,7 +40,8 @@ class Tenants:
     async def enter(self, principal: Principal, id: str, version: int | None = None) -> Document:
         """The account, if the caller may see it: their own or one below it.
 
-        `version` is the store's, for who has just asked. Raises BadIdentifier otherwise, the same for an account of somebody else and for one that does not exist.
+        `version` is the store's, for who has just asked. Raises BadIdentifier otherwise, the same for an account of
+        somebody else and for one that does not exist.
         """
         if not principal.account_id:
             raise Unauthorized

@@ -5,6 +5,7 @@ from hashlib import sha256
 
 from crossbar import (
     Answer,
+    BadIdentifier,
     Body,
     Change,
     Conflict,
@@ -12,12 +13,15 @@ from crossbar import (
     Delete,
     Document,
     Forbidden,
+    Guard,
+    GuardFailed,
     Insert,
     InvalidData,
     Json,
     Noun,
     Page,
     Query,
+    Replace,
     Reply,
     Resource,
     action,
@@ -37,13 +41,9 @@ def with_realm(ctx: Context, body: Body) -> Body:
     return body
 
 
-async def with_own_name(ctx: Context, body: Body) -> Body:
+def nobody_called(name: str) -> Guard:
     """Logins name an account without regard to case and blanks, so no two names may differ in these alone."""
-    same = where("login_name", login_name(body["name"]), private=True)
-    for other in await ctx.app.store.find(Query("", "accounts", (same,), limit=2)):
-        if ctx.found is None or other.id != ctx.found.id:
-            raise InvalidData("name", "unique", "the name is already in use", cause=body["name"], value=body["name"])
-    return body
+    return Guard(Query("", "accounts", (where("login_name", login_name(name), private=True),)), finds=False)
 
 
 def hashed_key(key: str) -> str:
@@ -59,10 +59,11 @@ class Accounts(Resource):
     schema = "accounts"
     summary = ("name", "realm", "enabled")
     unique = ("name", "realm")
+    indexes = ("id",)  # a new account looks whether its parent is still there
     private_indexes = ("parent", "login_name")
     tenants = True
     operations = ("create", "read", "replace", "patch", "delete")
-    checks = (with_realm, with_own_name)
+    checks = (with_realm,)
 
     def tenant(self, ctx: Context) -> str:
         """Accounts themselves belong to nobody but the tree."""
@@ -83,18 +84,27 @@ class Accounts(Resource):
 
     async def replace(self, ctx: Context, id: str) -> Answer | Reply:
         """Put the body in the place of the account's."""
-        account = ctx.document()
-        private = {**account.secrets(), "login_name": login_name(ctx.body["name"])}
-        ctx.found = account.with_secrets(private)
-        return await super().replace(ctx, id)
+        account, name = ctx.document(), ctx.body["name"]
+        private = account.secrets()
+        renamed = private.get("login_name") != login_name(name)
+        private["login_name"] = login_name(name)
+        changed = Replace(account.with_data(ctx.body).with_secrets(private))
+        stored = await self._written(ctx, *([nobody_called(name)] if renamed else []), changed)
+        return stored[-1]
 
     async def delete(self, ctx: Context, id: str) -> Answer | Reply:
         """Take the account away, if nothing is below it and it is not the caller's own."""
         if id == ctx.caller().account_id:
             raise Forbidden("an account cannot delete itself")
-        if await ctx.app.store.find(Query("", self.name, (where("parent", id, private=True),), limit=1)):
-            raise Conflict("the account has descendants: delete them first", word="account_has_descendants")
-        return await super().delete(ctx, id)
+        found = ctx.document()
+        childless = Guard(Query("", self.name, (where("parent", id, private=True),)), finds=False)
+        purge = ctx.flag("should_soft_delete") is False
+        try:
+            await write(ctx, childless, Delete("", self.name, id, found.revision, purge))
+        except GuardFailed:
+            told = "the account has descendants: delete them first"
+            raise Conflict(told, word="account_has_descendants") from None
+        return Reply(found, deleted=True)
 
     @action("GET {id}/children")
     async def children(self, ctx: Context, id: str) -> Answer:
@@ -157,8 +167,24 @@ class Accounts(Resource):
             "login_name": login_name(ctx.body["name"]),
         }
         account = self.made(ctx, ctx.body, private)
-        stored = await write(ctx, Insert(account), Insert(key_document(ctx.now, key, account.id)))
-        return stored[0] or account
+        await self._written(
+            ctx,
+            Guard(Query("", self.name, (where("id", parent),))),
+            nobody_called(ctx.body["name"]),
+            Insert(account),
+            Insert(key_document(ctx.now, key, account.id)),
+        )
+        return account
+
+    async def _written(self, ctx: Context, *changes: Change) -> list[Document | None]:
+        """Write an account whose name must be its own, below a parent that must be there."""
+        try:
+            return await write(ctx, *changes)
+        except GuardFailed as failed:
+            if isinstance(failed.guard, Guard) and failed.guard.finds:
+                raise BadIdentifier(cause=ctx.tenant) from None
+            name = ctx.body["name"]
+            raise InvalidData("name", "unique", "the name is already in use", cause=name, value=name) from None
 
     async def _above(self, ctx: Context, id: str) -> list[Body]:
         own = ctx.caller().account_id

@@ -162,7 +162,17 @@ class Delete(Struct, frozen=True):
     purge: bool = False
 
 
-Change = Insert | Replace | Delete
+class Guard(Struct, frozen=True):
+    """Go on only if the query finds a document, or finds none; GuardFailed otherwise.
+
+    It is asked when its turn comes, in the same all-or-nothing write as the changes around it.
+    """
+
+    query: Query
+    finds: bool = True
+
+
+Change = Insert | Replace | Delete | Guard
 
 
 class Store(Protocol):
@@ -187,7 +197,7 @@ class Store(Protocol):
         """Up to `limit` whole documents of the listing, for code that needs their private parts."""
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
-        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
+        """Carry out all the changes or none; the documents as they now stand, None for a Delete or a Guard."""
 
     async def health(self) -> str:
         """A short sentence about the store that answers; raises StoreUnavailable if it does not."""

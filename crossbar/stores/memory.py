@@ -10,9 +10,9 @@ from itertools import islice
 import orjson
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, RevisionConflict, StoreUnavailable, UniqueConflict
+from ..errors import DocumentMissing, GuardFailed, RevisionConflict, StoreUnavailable, UniqueConflict
 from ..filters import field_at, matches
-from . import Change, Delete, Document, Insert, Kind, Query, Replace, Rows, listing_key
+from . import Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, listing_key
 
 Undo = list[Callable[[], None]]
 
@@ -129,6 +129,10 @@ class MemoryStore:
 
     def _carry_out(self, change: Change, undo: Undo) -> Document | None:
         match change:
+            case Guard(query, finds):
+                if finds != any(True for _ in self._listing(query)):
+                    raise GuardFailed(change)
+                return None
             case Insert(document):
                 self._put(document, undo)
                 return document

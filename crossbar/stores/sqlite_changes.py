@@ -8,8 +8,9 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, RevisionConflict, UniqueConflict
-from . import Change, Delete, Document, Insert, Replace
+from ..errors import DocumentMissing, GuardFailed, RevisionConflict, UniqueConflict
+from . import Change, Delete, Document, Guard, Insert, Replace
+from .sqlite_listings import find_statement
 from .sqlite_tables import Table, Tables, transaction
 
 
@@ -26,6 +27,11 @@ def carry_out(
                 done.append(_replace(connection, tables[document.kind], document, now))
             case Delete():
                 _delete(connection, tables[change.kind], change, now)
+                done.append(None)
+            case Guard(query, finds):
+                statement = find_statement(replace(query, limit=1), tables[query.kind], now)
+                if finds != (connection.execute(*statement).fetchone() is not None):
+                    raise GuardFailed(change)
                 done.append(None)
     return done
 
