@@ -59,7 +59,7 @@ class Crossbar:
     ) -> None:
         self.settings = settings or Settings()
         self.clock = clock
-        self.store = store or _chosen(self.settings.store.url)
+        self.store = store or _chosen(self.settings.store.url, clock)
         self.schemas = Schemas({})
         self.registry = Registry()
         self.dialects: tuple[Dialect, ...] = (CrossbarDialect(),)
@@ -95,7 +95,7 @@ class Crossbar:
         ctx = Context(self, scope, self.clock())
         ctx.receive = receive
         root_path = ctx.root_path
-        if root_path and ctx.raw_path.startswith(root_path.encode()):
+        if root_path and ctx.raw_path.startswith(root_path.encode() + b"/"):
             ctx.raw_path = ctx.raw_path[len(root_path) :]
         sent = ctx.headers.get(b"x-request-id")
         if sent is not None and _REQUEST_ID.fullmatch(sent):
@@ -238,11 +238,11 @@ class Crossbar:
             logger.error("%s", error)
 
 
-def _chosen(url: str) -> Store:
+def _chosen(url: str, clock: Callable[[], float]) -> Store:
     # PERF: only the store that is used is imported.
     from .stores.choose import store_at
 
-    return store_at(url)
+    return store_at(url, clock)
 
 
 async def _finished(endpoint: Endpoint, ctx: Context) -> None:

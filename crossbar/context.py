@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus
 
@@ -169,7 +169,7 @@ _NOWHERE = Target(None, ())
 _PATH = "/:@!$&'()*+,;=~-._"
 
 
-def parse_query(raw: bytes, *, most: int, longest: int) -> Iterable[tuple[str, str]]:
+def parse_query(raw: bytes, *, most: int, longest: int) -> list[tuple[str, str]]:
     """The words of a query string in their order, decoded (`+` is a blank); BadRequest if it is over a limit."""
     parts = raw.split(b"&")
     if len(parts) > most:

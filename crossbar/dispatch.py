@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .endpoint import DEEPEST, UNBOUNDED, VERBS, Endpoint, Operation, Route
+from .errors import DefinitionError
 
 
 class Bound(NamedTuple):
@@ -74,11 +75,13 @@ class Dispatch:
             picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
             leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
             bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
-            self._place(route.pattern).verbs[route.verb or ""] = bound
+            taken = self._place(route.pattern).verbs.setdefault(route.verb or "", bound)
+            _refuse_clash(endpoint, taken, bound)
             return
         bound = Bound(endpoint, route, call, None, endpoint.depths[1])
         for depth in range(route.least, min(route.most, DEEPEST) + 1):
-            self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
+            taken = self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
+            _refuse_clash(endpoint, taken, bound)
         if route.most >= UNBOUNDED:
             self._deeper = self._deeper or Place((None,))
             self._deeper.verbs.setdefault(verbs[route.operation], bound)
@@ -93,6 +96,15 @@ class Place:
         self.pattern = pattern
         self.verbs: dict[str, Bound] = {}
         self.allow = ""
+
+
+def _refuse_clash(endpoint: Endpoint, taken: Bound, bound: Bound) -> None:
+    """Refuse an action and an operation that a dialect would write with the same verb at the same depth."""
+    if taken is not bound:
+        raise DefinitionError(
+            f"{type(endpoint).__name__}: {taken.route.name} and {bound.route.name} would both answer to the same verb "
+            "at the same depth; give the action a literal of its own"
+        )
 
 
 def _allow(verbs: Mapping[str, Bound]) -> str:

@@ -131,6 +131,9 @@ PREFIXES: tuple[tuple[str, str], ...] = (
     ("filter_", "equals"),
 )
 
+# PERF: the time that a store needs to prepare a query grows with the square of their number.
+MOST_FILTERS = 32
+
 # Query words whose value is the field. `missing_value` is the name that Kazoo's documentation uses.
 WORDS: dict[str, str] = {
     "has_key": "has_key",
@@ -171,5 +174,7 @@ def parse_filters(query: Iterable[tuple[str, str]]) -> tuple[Filter, ...]:
                     Filter(operator, path_of(name, name[len(prefix) :]), parse(name, value) if parse else None)
                 )
                 break
+    if len(found) > MOST_FILTERS:
+        raise BadRequest(f"a request can have {MOST_FILTERS} filters, not {len(found)}")
     found.sort(key=lambda filter: (filter.operator, filter.path, str(filter.value)))
     return tuple(found)

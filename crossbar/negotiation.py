@@ -13,6 +13,7 @@ FORM = "application/x-www-form-urlencoded"
 SYNONYMS: dict[str, str] = {
     "application/x-json": JSON,
     "text/comma-separated-values": CSV,
+    "application/octet-stream": CSV,
     "csv": CSV,
     "json": JSON,
 }

@@ -74,7 +74,10 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
     """2. What the query and the body say: words decoded, the body read up to its limit, the verb known."""
     limits = ctx.app.settings.limits
     if ctx.query_string:
-        ctx.query = dict(parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word))
+        words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
+        ctx.query = dict(words)
+        if len(ctx.query) != len(words):
+            ctx.dialect.refuse_repeated(words)
     if ctx.method in WITHOUT_BODY or not _has_body(ctx):
         ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
         ctx.dialect.read(ctx)

@@ -2,7 +2,7 @@
 
 The application stays plain ASGI 3 and runs on any server. `limited(...)` makes a protocol with other limits:
 
-    uvicorn.run(app, http=limited(target=4096, connections=200))
+    uvicorn.run(app, http=limited(max_target=4096, max_connections=200))
 
 Requests of a connection are answered one after the other, in their order (RFC 9112 section 9.3.2). What is wrong on
 the wire is answered once, after those that came before it, and ends the connection. WebSockets are not spoken here:
@@ -12,8 +12,9 @@ a request for an upgrade is answered as any other (RFC 9110 section 7.8).
 from __future__ import annotations
 
 import asyncio
+import copyreg
 import logging
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -271,4 +272,17 @@ def limited(limits: Any = None, /, **others: float | None) -> type[HttpProtocol]
         if name.startswith("_") or not hasattr(WireLimits, name):
             raise TypeError(f"{name} is no limit of the protocol")
         values[name] = value
-    return type("LimitedHttpProtocol", (HttpProtocol,), values)
+    return _with(values)
+
+
+class _Limited(type):
+    """The type of what `limited` returns: it can be pickled, so that uvicorn can hand it to its worker processes."""
+
+    values: dict[str, float | None]
+
+
+def _with(values: dict[str, float | None]) -> type[HttpProtocol]:
+    return cast(type[HttpProtocol], _Limited("LimitedHttpProtocol", (HttpProtocol,), {**values, "values": values}))
+
+
+copyreg.pickle(_Limited, lambda protocol: (_with, (protocol.values,)))  # type: ignore[arg-type, return-value]

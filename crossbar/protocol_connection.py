@@ -125,6 +125,7 @@ class Connection(asyncio.Protocol, WireLimits):
     # -- the exchanges
 
     def start(self, exchange: Exchange) -> None:
+        """Let the application answer a request."""
         self._running = exchange
         # A reference is kept: the loop itself has only a weak one.
         task = exchange.task = self._loop.create_task(exchange.run(self._app, self._tasks))

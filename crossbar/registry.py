@@ -69,7 +69,7 @@ class Registry:
         if name in self.entries:
             raise RegistrationError(
                 f"two endpoints are called {name!r}: one from {self.entries[name].origin}, one from {origin}; "
-                "rename one or list it under modules.disabled"
+                "rename one of them"
             )
         self.entries[name] = Entry(endpoint, origin, fault)
         self.names[name] = endpoint

@@ -48,7 +48,7 @@ class Schemas:
             try:
                 found = orjson.loads(self._sources[name]())
             except (OSError, orjson.JSONDecodeError) as error:
-                raise SchemaError(f"schema {name!r}: {str(error).splitlines()[0]}") from None
+                raise SchemaError(f"schema {name!r}{self._origins.get(name, '')}: {error}") from None
             if not isinstance(found, dict):
                 raise SchemaError(f"schema {name!r} is no JSON object")
             self._documents[name] = found
@@ -169,12 +169,27 @@ def _readable(target: Any) -> Any:
 
 
 def _located(body: Json, steps: Iterable[str | int]) -> tuple[tuple[str | int, ...], Json]:
-    """The path of an error and the value at its end; the validator gives keys such as `"1"` as numbers."""
+    """The path of an error and the value at its end.
+
+    The validator's own path is not exact: it gives a key such as `"01"` as the number 1, and leaves an empty key out.
+    """
     path: list[str | int] = []
     for step in steps:
-        path.append(str(step) if isinstance(body, dict) else step)
-        body = body[path[-1]]
+        if isinstance(body, dict):
+            while (key := _key(body, step)) == "" != step:
+                path.append("")
+                body = body[""]
+            step = key
+        path.append(step)
+        body = body[step]
     return tuple(path), body
+
+
+def _key(body: dict[str, Json], step: str | int) -> str:
+    """The key that a step of the validator's path stands for; an empty one if the step is for what is below that."""
+    if str(step) in body:
+        return str(step)
+    return next((key for key in body if isinstance(step, int) and key.isdecimal() and int(key) == step), "")
 
 
 def _convert(body: Json, errors: Iterable[Any]) -> bool:

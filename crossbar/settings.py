@@ -36,6 +36,8 @@ class Server(Group, frozen=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     node: str = "crossbar"
     grace: Seconds = 30
+    connections: Size = 1000
+    protocol: Literal["crossbar", "uvicorn"] = "crossbar"
 
 
 class StoreSettings(Group, frozen=True):

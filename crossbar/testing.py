@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,7 +168,7 @@ QUICK = Settings(auth=Auth(hash_memory=8))
 
 async def small_world(store: Store | None = None, settings: Settings = QUICK, **options: Any) -> World:
     """An application that has been started on an empty store, with the accounts of `World` in it."""
-    app = Crossbar(settings, store=store or MemoryStore(), **options)
+    app = Crossbar(settings, store=store or MemoryStore(options.get("clock", time.time)), **options)
     await app.start()
     world = World(app)
     tree: list[str] = []

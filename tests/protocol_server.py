@@ -147,5 +147,5 @@ async def read_body(receive: Receive) -> bytes:
 
 async def until_set(event: threading.Event) -> None:
     """Wait in the loop for what the test thread sets."""
-    while not event.is_set():
+    while not event.is_set():  # noqa: ASYNC110  # it is set in another thread
         await asyncio.sleep(0.002)

@@ -19,7 +19,6 @@ from crossbar.passwords import Hasher, find_user, password_secrets, wire_credent
 from crossbar.settings import Auth
 from crossbar.stores.memory import MemoryStore
 from crossbar.tenants import Tenants
-from crossbar.tenants import Tenants
 from crossbar.testing import NOW, Client, World, small_world
 
 SETTINGS = Auth(hash_memory=8)
@@ -508,6 +507,13 @@ async def test_logging_out_over_the_wire(shared: Desk) -> None:
     await client.login("customer", "admin", "crossbar")
     statuses = [(await client.get("/token_auth")).status, (await client.delete("/token_auth")).status]
     assert [200, 200, 401] == [*statuses, (await client.get("/token_auth")).status]
+
+
+async def test_logging_out_by_another_clock() -> None:
+    """A token that was revoked stays so where the application has a clock of its own."""
+    world = await small_world(clock=lambda: 1_700_000_000)
+    client = await world.client()
+    assert [200, 401] == [(await client.delete("/token_auth")).status, (await client.get("/token_auth")).status]
 
 
 @pytest.mark.parametrize(

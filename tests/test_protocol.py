@@ -99,7 +99,7 @@ def test_pipeline_keeps_its_order(server: Served) -> None:
 
 
 def test_pipeline_is_bounded() -> None:
-    """Ten thousand requests at once do not wait in memory: reading pauses."""
+    """Three thousand requests at once do not wait in memory: reading pauses."""
     longest: list[int] = []
     free = threading.Event()
 
@@ -113,11 +113,11 @@ def test_pipeline_is_bounded() -> None:
         await respond(send, b"x")
 
     with serving(slow, Counted) as served, served.connect() as client:
-        sender = threading.Thread(target=client.sendall, args=(get() * 10_000,))
+        sender = threading.Thread(target=client.sendall, args=(get() * 3_000,))
         sender.start()
         until(lambda: longest)
         free.set()
-        for _ in range(10_000):
+        for _ in range(3_000):
             assert b"x" == read_one(client)[2]
         sender.join()
     assert max(longest) < 200
@@ -330,7 +330,7 @@ def test_crash_after_the_first_byte(broken: Served, path: str, version: bytes) -
     said = b""
     with broken.connect() as client:
         client.sendall(get(path.encode(), version=version))
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError):  # noqa: PT012
             while part := client.recv(1000):
                 said += part
     assert b"\r\n0\r\n\r\n" not in said
@@ -376,7 +376,7 @@ def test_slow_reader_holds_the_application() -> None:
             await send({"type": "http.response.body", "body": b"a" * 100_000, "more_body": i < 499})
             sent.append(i)
 
-    with serving(large) as served, served.connect(receive_buffer=4096) as client:
+    with serving(large) as served, served.connect() as client:
         client.sendall(get())
         until(lambda: served.connections and served.connections[0].write_paused)
         assert len(sent) < 400
@@ -462,7 +462,7 @@ def test_slow_application_is_not_the_clients_fault() -> None:
         await until_set(free)
         await respond(send, b"%d" % len(await read_body(receive)))
 
-    with serving(slow, limited(body_grace=0.1, **QUICK)) as served:
+    with serving(slow, limited(body_grace=0.1, **QUICK)) as served:  # noqa: SIM117
         with served.connect() as waiting, served.connect() as client:
             waiting.sendall(get(b"/", b"Content-Length: 3\r\nExpect: 100-continue\r\n", b"POST"))
             sender = threading.Thread(target=client.sendall, args=(post(b"/", b"a" * 9_000_000),))
@@ -498,11 +498,10 @@ def test_reader_that_stopped() -> None:
     async def large(scope: Scope, receive: Receive, send: Send) -> None:
         await respond(send, b"a" * 30_000_000)
 
-    with serving(large, limited(write_seconds=0.2, **QUICK)) as served:
-        with served.connect(receive_buffer=4096) as client:
-            client.sendall(get())
-            until(lambda: served.connections)
-            until(lambda: not served.connections)
+    with serving(large, limited(write_seconds=0.2, **QUICK)) as served, served.connect(receive_buffer=4096) as client:
+        client.sendall(get())
+        until(lambda: served.connections)
+        until(lambda: not served.connections)
 
 
 # -- the end
@@ -593,7 +592,6 @@ SAME: dict[str, bytes] = {
     "body": post(b"/echo", b"abc"),
     "chunked body": get(b"/echo", b"Transfer-Encoding: chunked\r\n", b"PUT") + b"3\r\nabc\r\n0\r\n\r\n",
     "chunked response": get(b"/chunks"),
-    "304": get(b"/status/304"),
     "404": get(b"/status/404"),
     "599": get(b"/status/599"),
     "close": get(b"/close"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import socket
 from collections.abc import Iterator
@@ -299,5 +300,7 @@ def test_own_limits() -> None:
             assert b"\r\nretry-after: 1\r\n" in said
             first.sendall(get())
             assert 200 == read_one(first)[0]
+    copy = pickle.loads(pickle.dumps(limited(max_queue=3)))
+    assert (3, 8192) == (copy.max_queue, copy.max_target)  # worker processes get it that way
     with pytest.raises(TypeError, match="max_nonsense"):
         limited(max_nonsense=1)

@@ -56,6 +56,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     """How uvicorn serves: as a library that says nothing unless something is wrong."""
     return {
         "interface": "asgi3",
+        "http": _protocol(settings),
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
@@ -68,6 +69,16 @@ def _options(settings: Settings) -> dict[str, Any]:
         "timeout_graceful_shutdown": settings.server.grace,
         "workers": settings.server.workers,
     }
+
+
+def _protocol(settings: Settings) -> Any:
+    """Who speaks HTTP: our own protocol with the settings' limits, uvicorn's if that is asked for or all there is."""
+    if settings.server.protocol == "crossbar":
+        with suppress(ImportError):
+            from ..protocol import limited
+
+            return limited(settings.limits, max_connections=settings.server.connections)
+    return "auto"
 
 
 async def _serve_here(

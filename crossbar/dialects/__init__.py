@@ -38,6 +38,9 @@ class Dialect(Protocol):
     def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
         """The path, from the root of the server, that these nouns have in this dialect."""
 
+    def refuse_repeated(self, words: list[tuple[str, str]]) -> None:
+        """Raise BadRequest if a query word is repeated that may stand only once."""
+
     def read(self, ctx: Context) -> None:
         """Read the verb, the token, the accepted media type and the envelope out of headers, query and body."""
 

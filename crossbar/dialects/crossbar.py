@@ -12,7 +12,7 @@ from .. import renderers
 from .._version import __version__
 from ..dates import gregorian
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
-from ..errors import InvalidEnvelope, NotFound, Refusal
+from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..negotiation import CSV, JSON, accepts_body, essence, named
 from ..pagination import Listing
 from ..reply import Page, Reply, Stream
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from ..context import Context
     from ..registry import Registry
 
+# Words that say what is asked for, as against filters and what other people's tools append.
+CONTROL = frozenset(
+    {"accept", "ascending", "auth_token", "descending", "fields", "full_docs", "page_size", "paginate"}
+    | {"pretty_print", "should_soft_delete", "start_key", "verb"}
+)
 TUNNELLED_TYPES = frozenset({JSON, CSV})
 
 
@@ -67,6 +72,14 @@ class CrossbarDialect:
         """The path of these nouns in the version of the request."""
         tokens = [quote(token, safe="") for name, args in nouns for token in (name, *args)]
         return "/".join([ctx.root_path, ctx.target.version or "v2", *tokens])
+
+    def refuse_repeated(self, words: list[tuple[str, str]]) -> None:
+        """Refuse a control word that stands twice: servers on the way might each believe another one of them."""
+        seen: set[str] = set()
+        for name, _ in words:
+            if name in seen and name in CONTROL:
+                raise BadRequest(f"{name} stands in the query more than once", word="bad_query", cause=name)
+            seen.add(name)
 
     def read(self, ctx: Context) -> None:
         """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""

@@ -53,7 +53,7 @@ def tunnelled(ctx: Context, verb: Any) -> str:
 def _page_size(value: Any, default: int, most: int) -> int:
     """The page size asked for, at most the maximum; BadRequest if it is no whole number of at least 1."""
     if value is None:
-        return default
+        return min(default, most)
     text = str(value)
     if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 18 and text[0] != "0"):
         raise BadRequest(f"page_size must be a whole number from 1 to {most}", word="bad_page_size", cause=value)

@@ -11,7 +11,8 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - `write` is all or nothing; a Replace or Delete that names a revision succeeds only at that revision.
 - Deleted documents (soft or not) are gone from `get`, `page` and `find`, and free their unique values.
 - A unique field (dotted path) may hold each text, number or boolean once in a tenant; missing and null never clash.
-- A document whose `expires` has passed is as good as deleted.
+- A document whose `expires` has passed is as good as deleted. That changes no version; caches look at the time.
+- An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
 - `version()` has changed at the latest in the turn of the event loop after the one in which a write of anybody, in any
   process, is visible to `get`, and before that write is acknowledged to its writer.
 """

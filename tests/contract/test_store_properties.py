@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from crossbar.errors import StoreError
 from crossbar.filters import OPERATORS, Filter, text_of
-from crossbar.stores import Change, Delete, Document, Insert, Query, Replace
+from crossbar.stores import Change, Delete, Document, Guard, Insert, Query, Replace
 from crossbar.stores.memory import MemoryStore
 from crossbar.stores.sqlite import SqliteStore
 
@@ -175,11 +175,6 @@ def documents(draw: st.DrawFn) -> Document:
     return device(draw(some_ids), created, private=private, expires=expires, revision=draw(revisions), **body)
 
 
-changes: st.SearchStrategy[Change] = st.one_of(
-    documents().map(Insert),
-    documents().map(Replace),
-    st.builds(Delete, st.just("acme"), st.just("devices"), some_ids, st.none() | revisions, st.booleans()),
-)
 times = st.none() | st.integers(NOW - 4, NOW + 4)
 queries = st.builds(
     Query,
@@ -194,6 +189,12 @@ queries = st.builds(
     created_to=times,
     modified_from=times,
     modified_to=times,
+)
+changes: st.SearchStrategy[Change] = st.one_of(
+    documents().map(Insert),
+    documents().map(Replace),
+    st.builds(Delete, st.just("acme"), st.just("devices"), some_ids, st.none() | revisions, st.booleans()),
+    st.builds(Guard, queries, st.booleans()),
 )
 steps = st.one_of(st.lists(changes, max_size=4), st.lists(changes, min_size=1, max_size=1), queries, st.integers(1, 90))
 
@@ -223,6 +224,8 @@ def test_writes_have_the_same_effect(pair: Pair, story: list[list[Change] | Quer
 
 
 def _in_tenant(change: Change, tenant: str) -> Change:
+    if isinstance(change, Guard):
+        return replace(change, query=replace(change.query, tenant=tenant))
     if isinstance(change, Delete):
         return replace(change, tenant=tenant)
     return type(change)(replace(change.document, tenant=tenant))

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from crossbar.errors import DocumentMissing, RevisionConflict, StoreUnavailable, UniqueConflict
-from crossbar.stores import Change, Delete, Insert, Kind, Query, Replace, Rows, Store
+from crossbar.errors import DocumentMissing, GuardFailed, RevisionConflict, StoreUnavailable, UniqueConflict
+from crossbar.filters import where
+from crossbar.stores import Change, Delete, Guard, Insert, Kind, Query, Replace, Rows, Store
 
 from .documents import (
     KINDS,
@@ -133,6 +134,24 @@ async def test_changes_of_a_write_happen_in_order(store: Store) -> None:
     )
     assert [1, 2, None, 1] == [each and each.revision for each in done]
     assert ["d2"] == await kept(store)
+
+
+@pytest.mark.parametrize("finds", [True, False])
+async def test_a_guard_lets_a_write_go_on_or_not(store: Store, finds: bool) -> None:
+    """The query is asked when its turn comes: it sees the changes before it, and undoes them if it fails."""
+    await insert(store, device("d1", owner_id="o"))
+    there = devices(filters=(where("owner_id", "o"),))
+    gone = devices(filters=(where("owner_id", "p"),))
+    good: list[Change] = [Guard(there), Guard(gone, finds=False), Insert(device("d2", owner_id="p")), Guard(gone)]
+    assert [None, None, "d2", None] == [each and each.id for each in await store.write(good)]
+    bad: list[Change] = [Delete("acme", "devices", "d1"), Delete("acme", "devices", "d2"), Guard(there, finds)]
+    if finds:
+        with pytest.raises(GuardFailed) as caught:
+            await store.write(bad)
+        assert bad[-1] == caught.value.guard
+    else:
+        assert [None, None, None] == await store.write(bad)
+    assert (["d1", "d2"] if finds else []) == await kept(store)
 
 
 async def test_a_write_of_nothing_does_nothing(store: Store) -> None:

@@ -16,17 +16,24 @@ from crossbar import Refusal, Settings, errors
 from crossbar.cli.commands import COMMANDS
 from crossbar.endpoint import __doc__ as endpoint_doc
 from crossbar.settings import known_keys
+from tests.test_schema import KAZOO
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "crossbar" / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 CODE = re.compile(r"`([^`]+)`")
+FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def page(name: str) -> str:
     """Give the text of a page."""
     return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def spans(text: str) -> list[str]:
+    """Give what a text shows as code within its lines."""
+    return CODE.findall(FENCED.sub("", text))
 
 
 def headings(text: str) -> list[str]:
@@ -73,7 +80,7 @@ HOOKS = [span for row in cells(endpoint_doc or "") for span in CODE.findall(row[
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_hook_is_explained(hook: str) -> None:
     """Every hook in the table of `Endpoint` has its place in the page about modules, with its arguments."""
-    assert hook in CODE.findall(page("modules")) or f"`{hook.partition('(')[0]}" in page("modules")
+    assert hook in spans(page("modules")) or f"`{hook.partition('(')[0]}" in page("modules")
 
 
 def test_every_hook_is_there() -> None:
@@ -121,7 +128,7 @@ def words() -> list[str]:
 @pytest.mark.parametrize("word", words())
 def test_every_error_is_explained(word: str) -> None:
     """The page of errors has every word that a client can meet."""
-    assert word in CODE.findall(page("errors"))
+    assert word in spans(page("errors"))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +140,12 @@ def test_every_error_is_told_with_its_status(cls: type[Refusal]) -> None:
     """The row of an error's word has its status."""
     rows = [row for row in cells(page("errors")) if cls.word in CODE.findall(" ".join(row))]
     assert [str(cls.status)] == [row[0] for row in rows]
+
+
+def test_every_code_is_listed() -> None:
+    """The page of errors lists every code that a schema can give to a field."""
+    codes = {row[0] for row in KAZOO} | {"required", "additionalProperties", "additionalItems"}
+    assert set() == codes - set(spans(page("errors")))
 
 
 # Examples, links and the changelog.
@@ -159,12 +172,9 @@ def test_examples_are_python_with_public_names(block: str) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_names_in_the_text_are_public(path: Path) -> None:
     """What the text calls by a class name of ours is public, or a word of somebody else's."""
-    others = {"Accept", "Allow", "Content-Type", "ETag", "Location", "None", "Range", "True", "False", "Authorization"}
-    spans = {
-        span.partition("(")[0]
-        for span in CODE.findall(re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL))
-    }
-    names = {span for span in spans if re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)*", span)}
+    others = {"Accept", "Allow", "ETag", "Location", "None", "Range", "True", "False", "Authorization"}
+    shown = {span.partition("(")[0] for span in spans(path.read_text(encoding="utf-8"))}
+    names = {name for name in shown if re.fullmatch(r"[A-Z][a-z]+([A-Z][a-z]+)*", name)}
     assert set() == names - others - set(crossbar.__all__) - set(vars(errors))
 
 

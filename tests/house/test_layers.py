@@ -41,6 +41,7 @@ UPWARD: dict[str, tuple[frozenset[str], str]] = {
     ),
     "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),
     "dialects": (frozenset({"registry"}), "the port says what a dialect is asked with"),
+    "body": (frozenset({"context"}), "the body is read off the connection that the context holds"),
     "explain": (frozenset({"app"}), "it explains an application that somebody hands to it"),
 }
 
@@ -165,8 +166,8 @@ def test_the_ground_needs_no_framework(name: str) -> None:
     """Rows 0 and 1 import the standard library, orjson, jsonschema_rs and msgspec, and no socket."""
     assert set() == outside(name) - EVERYWHERE
     sockets = {"socket", "socketserver", "http", "ssl", "asyncio"} & {found.of for found in IMPORTS[name]}
-    # NOTE: the log asks the running loop for a timer; it opens nothing.
-    assert ({"asyncio"} if name == "log" else set()) == sockets
+    # NOTE: the log asks the running loop for a timer, the body for a time limit; they open nothing.
+    assert ({"asyncio"} if name in ("log", "body") else set()) == sockets
 
 
 @pytest.mark.parametrize("name", FILES)

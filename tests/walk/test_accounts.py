@@ -150,6 +150,13 @@ async def test_concurrent_creates_with_one_name(home: Home) -> None:
     assert [name] == [row["name"] for row in (await home.get("/children")).data]
 
 
+async def test_concurrent_creates_with_names_that_logins_confuse(home: Home) -> None:
+    """Of names that differ in case and blanks only, one is taken, also if all are asked for at the same time."""
+    names = [f"Same Name {home.id}", f"samename{home.id}", f"SAME NAME {home.id}", f"same name {home.id}"]
+    answers = await asyncio.gather(*(home.put("", {"name": name}) for name in names))
+    assert [201, 400, 400, 400] == sorted(answer.status for answer in answers)
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"name": ""}, {"name": 5}, {"name": "x", "realm": "no blanks"}, {"enabled": False}]
 )

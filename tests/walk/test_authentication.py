@@ -570,6 +570,14 @@ async def test_what_ends_an_api_key(home: Home, end: str) -> None:
         assert 201 == (await Client(home.world.app).put("/api_auth", {"api_key": response.data["api_key"]})).status
 
 
+@ONE_STORE
+@pytest.mark.parametrize("name", ["master", "reseller", "customer", "department", "stranger"])
+async def test_the_keys_of_the_small_world_work(world: World, name: str) -> None:
+    """An API key that can be read can be used, also in the world that `crossbar.testing` makes."""
+    key = (await (await world.client(name)).get(f"/accounts/{getattr(world, name)}/api_key")).data["api_key"]
+    assert 201 == (await Client(world.app).put("/api_auth", {"api_key": key})).status
+
+
 async def test_a_new_api_key_leaves_users_alone(home: Home) -> None:
     """Users' tokens do not hang on the account's key."""
     client = await person(home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import orjson
@@ -102,6 +103,18 @@ async def test_no_body_where_one_is_needed(home: Home, method: str) -> None:
         assert "Desk" == (await home.get("/devices")).data[0]["name"]
     else:
         assert "name" in refused(response, 400)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
+async def test_an_encoded_body(home: Home, encoding: str) -> None:
+    """A body that was compressed is refused as such: nothing here unpacks it."""
+    response = await written(home, gzip.compress(b'{"data":{"name":"x"}}'), headers={"content-encoding": encoding})
+    refused(response, 415, "unsupported_media_type")
+
+
+async def test_a_body_that_is_not_encoded(home: Home) -> None:
+    """`identity` means that nothing was done to the body (RFC 9110, 12.5.3)."""
+    assert 201 == (await written(home, b'{"data":{"name":"x"}}', headers={"content-encoding": "identity"})).status
 
 
 # Bodies that are too much.

@@ -319,6 +319,31 @@ async def test_no_pretty_print(home: Home, query: str, fields: dict[str, str]) -
     assert b"\n" not in (await home.get(query, headers=fields)).body
 
 
+async def test_pretty_print_does_not_blow_up_an_answer(home: Home) -> None:
+    """A document that would become many times its size by indentation is sent as it is."""
+    deep: Any = [0] * 50_000
+    for _ in range(50):
+        deep = [deep]
+    id = await home.made("/devices", {"name": "Desk", "deep": deep})
+    compact = await home.get(f"/devices/{id}")
+    indented = await home.get(f"/devices/{id}?pretty_print=true")
+    assert compact.data == indented.data
+    assert len(indented.body) <= 1024 * 1024
+
+
+async def test_there_is_no_jsonp(home: Home) -> None:
+    """`jsonp` is passed over: an answer is never a script."""
+    response = await home.get("?jsonp=alert")
+    assert ("application/json", True) == (response.headers["content-type"], response.body.startswith(b'{"data":'))
+
+
+@pytest.mark.parametrize("path", ["", "/devices", "/devices?accept=csv", "/devices?paginate=false", "/devices/x"])
+async def test_no_answer_is_sniffed_or_kept(home: Home, path: str) -> None:
+    """Browsers may not guess another type, and caches may not keep what belongs to one account."""
+    headers = (await home.get(path)).headers
+    assert ("nosniff", "no-store") == (headers["x-content-type-options"], headers["cache-control"])
+
+
 async def test_refusals_are_pretty_too(home: Home) -> None:
     """A refusal is indented like an answer."""
     assert b'{\n  "data": {\n' == (await home.get("/devices/x?pretty_print=true")).body[:14]

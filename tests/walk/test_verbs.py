@@ -490,6 +490,15 @@ async def test_two_verbs_that_disagree(home: Home, query: str, envelope: str) ->
     assert "Desk" == (await home.get(f"/devices/{id}")).data["name"]
 
 
+@pytest.mark.parametrize("envelope", [5, True, [], ["PATCH"], {}], ids=ascii)
+async def test_a_verb_that_is_no_text_disagrees_with_any(home: Home, envelope: Any) -> None:
+    """A verb in the envelope that is no text is refused, also if the query has a good one."""
+    id = await home.made("/devices", {"name": "Desk"})
+    body = orjson.dumps({"data": {"name": "Hall"}, "verb": envelope})
+    refused(await home.client.request("POST", home.at(f"/devices/{id}?verb=PATCH"), body=body), 400, "bad_verb")
+    assert "Desk" == (await home.get(f"/devices/{id}")).data["name"]
+
+
 @pytest.mark.parametrize("verb", ["PATCH", "patch"])
 async def test_two_verbs_that_agree(home: Home, verb: str) -> None:
     """A client that names its verb in both places is understood."""
