@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from .auth import ANONYMOUS, AUTHENTICATORS
 from .body import read_body
+from .conditional import listed, refuse_stale
 from .context import Context, parse_query
 from .dialects import choose
-from .dispatch import Bound
 from .endpoint import Endpoint
 from .errors import (
     BadRequest,
@@ -25,7 +25,6 @@ from .errors import (
     HeadersTooLarge,
     MethodNotAllowed,
     NotAcceptable,
-    PreconditionFailed,
     Refusal,
     StoreError,
     StoreUnavailable,
@@ -187,7 +186,7 @@ def validate(ctx: Context) -> Awaitable[None] | None:
     if bound is None or ctx.verb == "GET":
         return None
     if ctx.found is not None and b"if-match" in ctx.headers:
-        _refuse_stale(ctx, bound, ctx.found)
+        refuse_stale(ctx, bound.endpoint.etag(ctx, ctx.found))
     ctx.body = ctx.dialect.data(ctx)
     if bound.route.writes and "validate" in bound.endpoint.overrides:
         return bound.endpoint.validate(ctx)
@@ -208,14 +207,14 @@ def render(ctx: Context) -> Awaitable[None] | None:
         return None
     reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
     answer = reply.answer
-    if isinstance(answer, Document):
+    if isinstance(answer, Document) and ctx.media_type == JSON:
         tag = f'"{bound.endpoint.etag(ctx, answer)}"'
         ctx.response_headers.append((b"etag", tag.encode()))
-        if ctx.verb == "GET" and b"if-none-match" in ctx.headers and _listed(ctx, b"if-none-match", tag):
+        if ctx.verb == "GET" and b"if-none-match" in ctx.headers and listed(ctx, b"if-none-match", tag):
             ctx.status = 304
             return None
-        if bound.route.operation == "create" and not reply.location:
-            ctx.response_headers.append((b"location", _location(ctx, answer.id)))
+    if isinstance(answer, Document) and bound.route.operation == "create" and not reply.location:
+        ctx.response_headers.append((b"location", _location(ctx, answer.id)))
     if reply.location:
         ctx.response_headers.append((b"location", ctx.dialect.path(ctx, reply.location).encode()))
     if "render" in bound.endpoint.overrides:
@@ -292,18 +291,6 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
 def _has_body(ctx: Context) -> bool:
     """Whether the request has a body (RFC 9112, 6.3)."""
     return ctx.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in ctx.headers
-
-
-def _refuse_stale(ctx: Context, bound: Bound, found: Document) -> None:
-    """Refuse a write whose `If-Match` names another revision (RFC 9110, 13.1.1)."""
-    if not _listed(ctx, b"if-match", f'"{bound.endpoint.etag(ctx, found)}"', weak=False):
-        raise PreconditionFailed
-
-
-def _listed(ctx: Context, name: bytes, tag: str, *, weak: bool = True) -> bool:
-    """Whether a conditional header lists an entity tag, or is `*`."""
-    tags = [part.strip() for part in (ctx.header(name) or "").split(",")]
-    return "*" in tags or tag in tags or (weak and f"W/{tag}" in tags)
 
 
 def _location(ctx: Context, id: str) -> bytes:

@@ -37,7 +37,10 @@ def new_id() -> str:
 
 
 def merged(document: Any, patch: Any) -> Any:
-    """The document with the patch applied (RFC 7396): objects merge, null removes at any depth, all else replaces."""
+    """The document with the patch applied: objects merge, null removes at any depth, all else replaces (RFC 7396).
+
+    As with Kazoo, and unlike in the RFC, an empty object in the patch empties the one that it meets.
+    """
     if not isinstance(patch, dict):
         return patch
     result = dict(document) if isinstance(document, dict) else {}
@@ -45,7 +48,7 @@ def merged(document: Any, patch: Any) -> Any:
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = merged(result.get(key), value)
+            result[key] = merged(result.get(key), value) if value != {} else {}
     return result
 
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -194,4 +195,5 @@ async def _planted(app: Crossbar, id: str, name: str, tree: list[str]) -> None:
     person = {"username": "admin", "first_name": "Ada", "last_name": name, "priv_level": "admin", "enabled": True}
     secret = await password_secrets(Hasher(app.settings.auth), id, "admin", "crossbar")
     user = Document.of(id, "users", id[:16] + "0" * 16, person, NOW, secret)
-    await app.store.write([Insert(account), Insert(user)])
+    found_by = Document.of("", "api_keys", sha256(key.encode()).hexdigest(), {"account_id": id}, NOW)
+    await app.store.write([Insert(account), Insert(user), Insert(found_by)])

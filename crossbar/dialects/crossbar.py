@@ -87,7 +87,7 @@ class CrossbarDialect:
             ctx.envelope = envelope_of(ctx)
         headers = ctx.headers
         token = headers.get(b"x-auth-token")
-        if token is not None:
+        if token:
             ctx.token = token.decode("latin-1").strip()
         elif ctx.query or ctx.envelope or b"authorization" in headers:
             ctx.token = token_elsewhere(ctx)

@@ -39,7 +39,7 @@ def tunnelled(ctx: Context, verb: Any) -> str:
     """The verb that a POST stands for; other methods cannot carry one, and query and envelope must agree."""
     wanted = verb.upper() if isinstance(verb, str) else ""
     other = ctx.envelope.get("verb", verb)
-    if isinstance(other, str) and other.upper() != wanted:
+    if not isinstance(other, str) or other.upper() != wanted:
         raise BadRequest("verb says one thing in the query and another in the envelope", word="bad_verb", cause=other)
     if wanted not in TUNNELLED:
         raise BadRequest(f"verb must be one of {', '.join(sorted(TUNNELLED))}", word="bad_verb", cause=verb)

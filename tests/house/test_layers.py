@@ -24,11 +24,11 @@ ROWS: dict[int, tuple[str, ...]] = {
     6: ("app", "response", "testing", "protocol", "protocol_"),
     5: ("pipeline", "plugins", "explain", "demo."),
     4: ("resource", "registry", "dialects.", "stores."),
-    3: ("endpoint", "dispatch", "dialects", "auth", "passwords", "tenants", "renderers"),
+    3: ("conditional", "endpoint", "dispatch", "dialects", "auth", "passwords", "tenants", "renderers"),
     2: ("context",),
     1: (
         *("target", "reply", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
-        *("body", "ratelimit"),
+        *("body", "ratelimit", "schema_defaults"),
     ),
     0: ("errors", "settings", "log", "metrics", "_version"),
 }
