@@ -1,32 +1,41 @@
-"""Crossbar: a generic routing framework for REST APIs, in the manner of Kazoo's Crossbar."""
+"""Crossbar: a generic routing framework for REST APIs, in the manner of Kazoo's Crossbar.
+
+Every public name stands here, and is loaded from its file when it is first used: who needs the tokenizer alone does not
+pay for a store or an event loop.
+"""
+
+import typing as _typing
+from importlib import import_module as _import_module
 
 from ._version import __version__
-from .app import Crossbar
-from .auth import ANONYMOUS, Principal, enabled
-from .context import Context
-from .endpoint import Endpoint, action
-from .errors import (
-    BadIdentifier,
-    BadRequest,
-    Conflict,
-    CrossbarError,
-    Forbidden,
-    GuardFailed,
-    InvalidData,
-    NotFound,
-    Refusal,
-    Unauthorized,
-    Unavailable,
-    Violation,
-)
-from .filters import Filter, holding, where
-from .passwords import find_user, login_name, password_secrets
-from .registry import Registry
-from .reply import Answer, Json, Page, Reply, Stream, accepted, created
-from .resource import Resource, every, listing, write
-from .settings import Settings
-from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
-from .target import Noun, Target, tokenize
+
+if _typing.TYPE_CHECKING:
+    from .app import Crossbar
+    from .auth import ANONYMOUS, Principal, enabled
+    from .context import Context
+    from .endpoint import Endpoint, action
+    from .errors import (
+        BadIdentifier,
+        BadRequest,
+        Conflict,
+        CrossbarError,
+        Forbidden,
+        GuardFailed,
+        InvalidData,
+        NotFound,
+        Refusal,
+        Unauthorized,
+        Unavailable,
+        Violation,
+    )
+    from .filters import Filter, holding, where
+    from .passwords import find_user, login_name, password_secrets
+    from .registry import Registry
+    from .reply import Answer, Json, Page, Reply, Stream, accepted, created
+    from .resource import Resource, every, listing, write
+    from .settings import Settings
+    from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
+    from .target import Noun, Target, tokenize
 
 __all__ = [
     "ANONYMOUS",
@@ -83,3 +92,47 @@ __all__ = [
     "where",
     "write",
 ]
+
+# Where each name is at home; the type checker reads the same from the imports above.
+_HOMES = {
+    "app": ("Crossbar",),
+    "auth": ("ANONYMOUS", "Principal", "enabled"),
+    "context": ("Context",),
+    "endpoint": ("Endpoint", "action"),
+    "errors": (
+        "BadIdentifier",
+        "BadRequest",
+        "Conflict",
+        "CrossbarError",
+        "Forbidden",
+        "GuardFailed",
+        "InvalidData",
+        "NotFound",
+        "Refusal",
+        "Unauthorized",
+        "Unavailable",
+        "Violation",
+    ),
+    "filters": ("Filter", "holding", "where"),
+    "passwords": ("find_user", "login_name", "password_secrets"),
+    "registry": ("Registry",),
+    "reply": ("Answer", "Json", "Page", "Reply", "Stream", "accepted", "created"),
+    "resource": ("Resource", "every", "listing", "write"),
+    "settings": ("Settings",),
+    "stores": ("Body", "Change", "Delete", "Document", "Guard", "Insert", "Kind", "Query", "Replace", "Rows", "Store"),
+    "target": ("Noun", "Target", "tokenize"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the file that it is at home in (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(_import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -143,7 +143,7 @@ def _make(original: Path, records: int, folder: Path) -> None:
     """Fill a new store with records and with as many devices as a load has URIs."""
     print(f"making a store of {records} records, once", file=sys.stderr)
     store = folder / "new.sqlite3"
-    command = crossbar("demo", "--store", _url(store), "--records", str(records))
+    command = crossbar("demo", "--store", _url(store), "--records", str(records), "--records-in-master")
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if finished.returncode:
         last = finished.stderr.strip().rpartition("\n")[2]
