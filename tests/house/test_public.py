@@ -6,10 +6,10 @@ import ast
 import configparser
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -38,11 +38,22 @@ def test_all_is_sorted() -> None:
 
 
 def test_all_is_complete() -> None:
-    """What `crossbar` imports for others is in `__all__`, and everything in `__all__` is there."""
-    there = {
-        name for name, thing in vars(crossbar).items() if not name.startswith("_") and not isinstance(thing, ModuleType)
+    """What `crossbar` imports for others, for the type checker and when used, is in `__all__`, and nothing else."""
+    imported = {
+        alias.name
+        for node in ast.walk(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
     }
-    assert {*there, "__version__"} == set(crossbar.__all__)
+    at_home = {name for names in crossbar._HOMES.values() for name in names}
+    assert imported == {*at_home, "__version__"} == set(crossbar.__all__)
+
+
+def test_importing_the_package_is_light() -> None:
+    """`import crossbar` loads no store, no event loop, no command line and no schema engine."""
+    script = "import sys, crossbar; crossbar.tokenize('/v2', ()); print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert set() == {"asyncio", "jsonschema_rs", "msgspec", "rich", "sqlite3", "uvicorn"} & set(loaded)
 
 
 @pytest.mark.parametrize("name", crossbar.__all__)
