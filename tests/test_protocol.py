@@ -306,12 +306,16 @@ def test_any_broken_header_is_500() -> None:
             assert b"x-before" not in said
 
 
-@pytest.mark.parametrize("path", ["/before", "/silent", "/start", "/length/long", "/status"])
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    # HEAD has no body that could be too long.
+    [
+        *(("GET", path) for path in ("/before", "/silent", "/start", "/length/long", "/status")),
+        *(("HEAD", path) for path in ("/before", "/silent", "/start", "/status")),
+    ],
+)
 def test_crash_before_the_first_byte(broken: Served, caplog: pytest.LogCaptureFixture, path: str, method: str) -> None:
     """A response that was not begun becomes a 500 in JSON, it is logged, and the connection ends."""
-    if (method, path) == ("HEAD", "/length/long"):
-        pytest.skip("HEAD has no body that could be too long")
     said = broken.ask(get(path.encode(), method=method.encode()) + get(b"/before"))
     head, _, body = said.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 500 ")

@@ -5,81 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-
-class Live(Protocol):
-    """What these tests need to know of the running server."""
-
-    url: str
-    account_name: str
-    account_id: str
-    username: str
-    password: str
-    api_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """The life of one document: as created, replaced, patched, and as no server may take it."""
-
-    noun: str
-    created: dict[str, Any]
-    replacement: dict[str, Any]
-    patch: dict[str, Any]
-    patched: dict[str, Any]
-    dropped: str
-    wrong: dict[str, Any]
-
-
-def user(tag: str) -> Story:
-    """Tell a user's life."""
-    return Story(
-        noun="user",
-        created={"first_name": "Ada", "last_name": "Byron", "email": f"ada-{tag}@example.com"},
-        replacement={"first_name": "Ada", "last_name": "King"},
-        patch={"last_name": "Lovelace", "email": None},
-        patched={"first_name": "Ada", "last_name": "Lovelace"},
-        dropped="email",
-        wrong={"first_name": ["a", "list"]},
-    )
-
-
-def device(tag: str) -> Story:
-    """Tell a device's life."""
-    return Story(
-        noun="device",
-        created={"name": f"Desk {tag}", "enabled": True, "mac_address": f"02{tag[:10]}"},
-        replacement={"name": f"Hall {tag}", "enabled": True},
-        patch={"enabled": False, "mac_address": None},
-        patched={"name": f"Desk {tag}", "enabled": False},
-        dropped="mac_address",
-        wrong={"name": ["a", "list"]},
-    )
-
-
-def callflow(tag: str) -> Story:
-    """Tell a callflow's life."""
-    extension = f"{int(tag, 16) % 100_000:05d}"
-    hangup = {"module": "hangup", "data": {}, "children": {}}
-    created = {"name": f"Flow {tag}", "numbers": [f"7{extension}"], "flow": hangup}
-    return Story(
-        noun="callflow",
-        created={**created, "featurecode": {"name": "park", "number": "3"}},
-        replacement={
-            "name": f"Flow {tag}",
-            "numbers": [f"8{extension}"],
-            "flow": {**hangup, "children": {"_": hangup}},
-        },
-        patch={"numbers": [f"9{extension}"], "featurecode": None},
-        patched={**created, "numbers": [f"9{extension}"]},
-        dropped="featurecode",
-        wrong={"flow": "hangup"},
-    )
+from .story import KINDS, Live, Story, device, user
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +56,7 @@ def client(request: pytest.FixtureRequest) -> Any:
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture(params=[user, device, callflow], ids=lambda kind: kind.__name__)
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def story(request: pytest.FixtureRequest) -> Story:
     """Tell the life of one document of each kind, with names that nobody else uses."""
     kind: Callable[[str], Story] = request.param
