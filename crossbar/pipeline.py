@@ -38,6 +38,7 @@ from .negotiation import choose as choose_media_type
 from .registry import place_of
 from .reply import Reply
 from .stores import Document
+from .target import split_path
 
 logger = logging.getLogger("crossbar")
 
@@ -59,14 +60,15 @@ def tokenize(ctx: Context) -> None:
     ctx.dialect = choose(app.dialects, path)
     if path.count(b"/") > limits.segments:
         raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
-    ctx.target = ctx.dialect.target(path, app.registry)
-    for _, args in ctx.target.nouns:
-        for argument in args:
-            if len(argument) > limits.segment or not argument.isprintable():
+    # PERF: a short path of plain characters cannot hold a long segment or a control character.
+    if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
+        for token in split_path(path):
+            if len(token) > limits.segment or not token.isprintable():
                 raise BadRequest(
                     f"a segment of the path is longer than {limits.segment} characters or holds control characters",
                     word="bad_path",
                 )
+    ctx.target = ctx.dialect.target(path, app.registry)
 
 
 def open_request(ctx: Context) -> Awaitable[None] | None:

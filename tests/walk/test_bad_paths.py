@@ -190,3 +190,12 @@ async def test_odd_header_fields(home: Home, field: tuple[bytes, bytes], method:
     for target in (f"/v2{home.at()}/devices/{id}", f"/v2{home.at()}/devices"):
         response = await wire(home.world.app, method, target.encode(), fields, body)
         assert response.status < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/%00", "/%00/accounts", "/accounts/%00", "/account/%0A", "/%E2%80%AE", "/" + "a" * 300]
+)
+async def test_what_no_segment_may_hold(home: Home, path: str) -> None:
+    """Control characters and overlong segments are refused wherever they stand, also where no noun takes them."""
+    response = await home.client.get(path)
+    assert (400, "bad_path") == (response.status, response.json()["message"])
