@@ -21,7 +21,7 @@ MODULES = ROOT / "modules"
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "response", "testing", "protocol", "protocol_"),
+    6: ("app", "response", "testing", "protocol."),
     5: ("pipeline", "plugins", "explain", "demo."),
     4: ("resource", "registry", "dialects.", "stores."),
     3: ("conditional", "endpoint", "dispatch", "dialects", "auth", "passwords", "tenants", "renderers"),
@@ -50,8 +50,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "auth": frozenset({"jwt"}),
     "passwords": frozenset({"argon2"}),
     "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop"}),
-    "protocol": frozenset({"httptools", "uvicorn"}),
-    "protocol_": frozenset({"uvicorn"}),
+    "protocol.": frozenset({"httptools", "uvicorn"}),
     "testing": frozenset({"starlette"}),
     "stores.mongo": frozenset({"bson", "pymongo"}),
 }

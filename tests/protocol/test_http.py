@@ -18,7 +18,7 @@ import pytest
 
 from crossbar.protocol import HttpProtocol, limited
 
-from .protocol_server import (
+from .server import (
     App,
     Receive,
     Scope,

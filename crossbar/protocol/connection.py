@@ -12,8 +12,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from .protocol_exchange import BODY, COMPLETE, Exchange
-from .protocol_limits import WireLimits, answer, watch_of
+from .exchange import BODY, COMPLETE, Exchange
+from .limits import WireLimits, answer, watch_of
 
 MOST_LINGERING = 128
 """Connections over the limit that are told so; more are cut off without a word."""

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .protocol_limits import STATUS_LINES
+from .limits import STATUS_LINES
 
 if TYPE_CHECKING:
-    from .protocol import HttpProtocol
+    from .http import HttpProtocol
 
 logger = logging.getLogger("crossbar.protocol")
 

@@ -21,10 +21,10 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from .protocol_connection import Connection
-from .protocol_exchange import Exchange
-from .protocol_head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, is_host, lower, note
-from .protocol_limits import WireLimits
+from .connection import Connection
+from .exchange import Exchange
+from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, is_host, lower, note
+from .limits import WireLimits
 
 __all__ = ["HttpProtocol", "limited"]
 

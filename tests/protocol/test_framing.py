@@ -12,7 +12,7 @@ import pytest
 
 from crossbar.protocol import HttpProtocol, limited
 
-from .protocol_server import Receive, Scope, Send, Served, read_all, read_body, read_one, respond, serving
+from .server import Receive, Scope, Send, Served, read_all, read_body, read_one, respond, serving
 
 CALLS: list[Scope] = []
 

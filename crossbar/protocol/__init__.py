@@ -1,0 +1,5 @@
+"""HTTP/1.1 for uvicorn: a protocol class that costs less than uvicorn's own and keeps the limits of the wire."""
+
+from .http import HttpProtocol, limited
+
+__all__ = ["HttpProtocol", "limited"]
