@@ -13,10 +13,10 @@ import pytest
 
 from crossbar.errors import RevisionConflict, StoreUnavailable, UniqueConflict
 from crossbar.stores import Delete, Insert, Kind, Replace
-from crossbar.stores import sqlite as sqlite_module
 from crossbar.stores.sqlite import SqliteStore
-from crossbar.stores.sqlite_file import connect
-from crossbar.stores.sqlite_tables import Table
+from crossbar.stores.sqlite import store as sqlite_module
+from crossbar.stores.sqlite.file import connect
+from crossbar.stores.sqlite.tables import Table
 
 from .documents import DEVICES, KINDS, NOW, Clock, device, devices, insert, kept, replace
 

@@ -10,9 +10,9 @@ import pytest
 
 from crossbar.filters import Filter, where
 from crossbar.stores import Query
-from crossbar.stores.sqlite_file import connect
-from crossbar.stores.sqlite_listings import find_statement, page_statement
-from crossbar.stores.sqlite_tables import prepare
+from crossbar.stores.sqlite.file import connect
+from crossbar.stores.sqlite.listings import find_statement, page_statement
+from crossbar.stores.sqlite.tables import prepare
 
 from .documents import DEVICES, NOW, devices
 

@@ -8,10 +8,10 @@ from itertools import groupby
 
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, GuardFailed, RevisionConflict, UniqueConflict
-from . import Change, Delete, Document, Guard, Insert, Replace
-from .sqlite_listings import find_statement
-from .sqlite_tables import Table, Tables, transaction
+from ...errors import DocumentMissing, GuardFailed, RevisionConflict, UniqueConflict
+from .. import Change, Delete, Document, Guard, Insert, Replace
+from .listings import find_statement
+from .tables import Table, Tables, transaction
 
 
 def carry_out(

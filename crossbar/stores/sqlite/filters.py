@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ..filters import Filter, Path
+from ...filters import Filter, Path
 
 
 class Condition(NamedTuple):

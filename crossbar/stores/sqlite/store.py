@@ -4,8 +4,8 @@ A walk through it: `get` and `version` are answered on the event loop, since a h
 they do; listings by reader threads; writes by one writer thread, which commits together what waits together.
 Reads never wait for writes (write-ahead log). The file may be open in several processes of one machine.
 
-`sqlite_file` opens it, `sqlite_tables` lays it out, `sqlite_listings` and `sqlite_filters` put queries into
-SQL, `sqlite_changes` writes, `sqlite_threads` has the threads.
+`file` opens it, `tables` lays it out, `listings` and `filters` put queries into SQL, `changes` writes, `threads` has
+the threads.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import StoreUnavailable
-from . import Change, Document, Kind, Query, Rows
-from .sqlite_changes import carry_out, load, sweep
-from .sqlite_file import connect, unavailable
-from .sqlite_listings import Statement, find_statement, page_statement
-from .sqlite_tables import Tables, prepare
-from .sqlite_threads import Threads, Work, Writer
+from ...errors import StoreUnavailable
+from .. import Change, Document, Kind, Query, Rows
+from .changes import carry_out, load, sweep
+from .file import connect, unavailable
+from .listings import Statement, find_statement, page_statement
+from .tables import Tables, prepare
+from .threads import Threads, Work, Writer
 
 SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 SWEEP_EVERY = 60

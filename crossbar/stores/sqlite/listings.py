@@ -7,10 +7,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..filters import Filter
-from . import Query, listing_key
-from .sqlite_filters import Condition, column_of, condition, literal, literals_of, literals_with_text
-from .sqlite_tables import LIVE, Table
+from ...filters import Filter
+from .. import Query, listing_key
+from .filters import Condition, column_of, condition, literal, literals_of, literals_with_text
+from .tables import LIVE, Table
 
 
 class Statement(NamedTuple):

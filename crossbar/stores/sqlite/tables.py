@@ -19,10 +19,10 @@ from typing import Any
 
 import orjson
 
-from ..errors import StoreUnavailable
-from ..filters import Path, field_at
-from . import Document, Kind
-from .sqlite_filters import literal
+from ...errors import StoreUnavailable
+from ...filters import Path, field_at
+from .. import Document, Kind
+from .filters import literal
 
 LAYOUT = 1
 APPLICATION = int.from_bytes(b"CRSB", "big")

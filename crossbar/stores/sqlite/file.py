@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
-from ..errors import StoreUnavailable
-from ..filters import Filter, matches
+from ...errors import StoreUnavailable
+from ...filters import Filter, matches
 
 # `->` hands out a part of a JSON text exactly as it is stored; all of our filters stand on it.
 OLDEST = (3, 38, 0)

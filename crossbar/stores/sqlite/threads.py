@@ -18,8 +18,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from ..errors import StoreUnavailable
-from .sqlite_file import unavailable
+from ...errors import StoreUnavailable
+from .file import unavailable
 
 logger = logging.getLogger(__name__)
 
