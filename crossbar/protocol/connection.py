@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol, WireLimits):
         return self.watch.block
 
     def parse_stash(self) -> None:
-        """Parse what was read but not looked at."""
+        """Parse what was read but not looked at; the subclass that has the parser does."""
         raise NotImplementedError
 
 
