@@ -41,6 +41,7 @@ class Context:
         "envelope",
         "found",
         "headers",
+        "listing_asked",
         "media_type",
         "method",
         "parents",
@@ -94,6 +95,7 @@ class Context:
         self.body: Body = {}
         self.accept: str | None = None
         self.token: str | None = None
+        self.listing_asked: Listing | None = None
         # What the path names, and who asks for it.
         self.target = _NOWHERE
         self.resolved: tuple[tuple[Endpoint, tuple[str, ...]], ...] = ()
@@ -131,7 +133,9 @@ class Context:
 
     def listing(self) -> Listing:
         """What the request says about a listing: page, order, filters, times, fields. BadRequest if it is malformed."""
-        return self.dialect.listing(self)
+        if self.listing_asked is None:
+            self.listing_asked = self.dialect.listing(self)
+        return self.listing_asked
 
     def document(self) -> Document:
         """The document that the path leads to, as `resolve` found it."""

@@ -137,6 +137,10 @@ class CrossbarDialect:
                 envelope["metadata"]["deleted"] = True
         elif isinstance(answer, Page):
             self._page(ctx, envelope, answer.rows)
+            envelope.update(reply.envelope)
+            # PERF: the rows are bytes already; they are copied once, into their place.
+            self._write(ctx, b"".join((STREAM_HEAD, answer.rows.joined, stream_tail(envelope))))
+            return
         elif isinstance(answer, Stream):
             self._facts(ctx, envelope, None)
             envelope.update(reply.envelope)
@@ -147,7 +151,7 @@ class CrossbarDialect:
             self._facts(ctx, envelope, None)
         if reply.envelope:
             envelope.update(reply.envelope)
-        self._write(ctx, envelope)
+        self._write(ctx, orjson.dumps(envelope))
 
     def failure(self, ctx: Context, refusal: Refusal) -> None:
         """The error envelope: `error` is the status as text, `message` the word, `data` what is wrong."""
@@ -160,11 +164,10 @@ class CrossbarDialect:
         }
         self._facts(ctx, envelope, None)
         envelope["status"] = "fatal" if refusal.status == 500 else "error"
-        self._write(ctx, envelope)
+        self._write(ctx, orjson.dumps(envelope))
 
     def _page(self, ctx: Context, envelope: dict[str, Any], rows: Rows) -> None:
-        """A page of rows, with the keys that lead on."""
-        envelope["data"] = orjson.Fragment(b"[" + rows.joined + b"]")
+        """What an envelope says of a page beside its rows: the facts, and the keys that lead on."""
         self._facts(ctx, envelope, ctx.app.revision_of(rows.joined))
         if ctx.target.version == "v1":
             return
@@ -193,9 +196,8 @@ class CrossbarDialect:
         if principal is not None and principal.account_id:
             envelope["version"] = __version__
 
-    def _write(self, ctx: Context, envelope: dict[str, Any]) -> None:
-        """The envelope's bytes, indented if the client asked for that."""
-        payload = orjson.dumps(envelope)
+    def _write(self, ctx: Context, payload: bytes) -> None:
+        """Put the envelope's bytes into the response, indented if the client asked for that."""
         if b"x-pretty-print" in ctx.headers or ctx.query or ctx.envelope:
             wanted = (ctx.header(b"x-pretty-print") or "").lower() == "true" or ctx.flag("pretty_print") is True
             if wanted:
