@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -65,22 +66,37 @@ def connect(path: Path, *, synchronous: str = "FULL", writes: bool = False, wait
     except (OSError, sqlite3.Error) as error:
         raise _cannot_open(path, error) from error
     try:
-        _set_up(connection, path, synchronous, writes)
+        _set_up(connection, path, synchronous, writes, wait)
     except BaseException as error:
         connection.close()
         raise (unavailable(path, error) if isinstance(error, sqlite3.Error) else error) from error
     return connection
 
 
-def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str, writes: bool) -> None:
+def _journal_mode(connection: sqlite3.Connection, wait: float) -> bytes:
+    """Ask for a write-ahead log, and give the mode that there is then."""
+    # NOTE: SQLite's own time-out does not cover this: of several processes that open a new file at once, all but one
+    # would be told at once that it is locked.
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return bytes(mode)
+
+
+def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str, writes: bool, wait: float) -> None:
     connection.text_factory = bytes
     connection.create_function("crossbar_matches", 2, _matches, deterministic=True)
     if writes:
         # PERF: call records are close to 1,000 bytes; in pages of 4,096 each would need an overflow page of its own,
         # and a file four times as large. It has an effect in a new file only.
         connection.execute("PRAGMA page_size=8192")
-        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != b"wal":
+        if _journal_mode(connection, wait) != b"wal":
             raise StoreUnavailable(f"SQLite store {path}: no write-ahead log is possible there; use a local disk")
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA journal_size_limit=67108864")
