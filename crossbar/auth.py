@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -229,4 +229,4 @@ async def basic_authenticator(ctx: Context) -> Principal | None:
     return await ctx.app.tokens.basic(field.strip(), ctx.app.hasher) if scheme.lower() == "basic" else None
 
 
-AUTHENTICATORS: tuple[Callable[[Any], Awaitable[Principal | None]], ...] = (token_authenticator, basic_authenticator)
+AUTHENTICATORS: tuple[Authenticator, ...] = (token_authenticator, basic_authenticator)

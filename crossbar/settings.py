@@ -1,7 +1,7 @@
 """Typed settings, declared once: their names, defaults, bounds and meaning.
 
 Order of precedence, the later wins: the defaults below, a TOML file, the environment
-(`CROSSBAR__SERVER__PORT=9000`, each value read as TOML and else as text), the command line.
+(`CROSSBAR__SERVER__PORT=9000`, read as TOML, or as it stands where the setting is text), the command line.
 All faults of all sources are reported together, each with its key and, for an unknown key, the nearest name.
 """
 

@@ -7,7 +7,6 @@ one sentence, before anybody was answered.
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from ..app import Crossbar
 from ..errors import CrossbarError
 from ..settings import Settings
 from . import worker
-from .assembly import assemble, closed_after, shown
+from .assembly import assemble, closed_after, shown, spare_the_collector
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
 
@@ -90,15 +89,6 @@ async def _serve_here(
         await _come_up(app, sockets, faults, demo)
         spare_the_collector()
         await server.serve(list(sockets))
-
-
-def spare_the_collector() -> None:
-    """Keep what is loaded by now out of every garbage collection, and collect less often."""
-    # PERF: a request leaves little behind that is not freed at once: looking for cycles after every 700 objects, among
-    # all that start-up has made, finds nothing and costs something.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool) -> None:

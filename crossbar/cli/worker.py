@@ -9,7 +9,7 @@ import msgspec
 from .. import log
 from ..app import Crossbar
 from ..settings import Settings
-from .assembly import assemble
+from .assembly import assemble, spare_the_collector
 
 SETTINGS = "CROSSBAR_WORKER_SETTINGS"
 """The environment variable that carries the settings from the parent, as JSON."""
@@ -19,7 +19,9 @@ def application() -> Crossbar:
     """The application; what is out of order with it was told by the parent."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
     log.configure(settings.log.level)
-    return assemble(settings)[0]
+    app, _ = assemble(settings)
+    spare_the_collector()
+    return app
 
 
 def hand_down(settings: Settings) -> None:
