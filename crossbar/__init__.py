@@ -11,8 +11,9 @@ from ._version import __version__
 
 if _typing.TYPE_CHECKING:
     from .app import Crossbar
-    from .auth import ANONYMOUS, Principal, enabled
+    from .auth import ANONYMOUS, Authenticator, Authorizer, Principal, enabled
     from .context import Context
+    from .dialects import Dialect
     from .endpoint import Endpoint, action
     from .errors import (
         BadIdentifier,
@@ -24,24 +25,33 @@ if _typing.TYPE_CHECKING:
         InvalidData,
         NotFound,
         Refusal,
+        TimedOut,
         Unauthorized,
         Unavailable,
         Violation,
     )
     from .filters import Filter, holding, where
+    from .hooks import Hook, after, before, within
+    from .log import AccessLog
+    from .mounted import Mounted
     from .passwords import find_user, login_name, password_secrets
-    from .registry import Registry
-    from .reply import Answer, Json, Page, Reply, Stream, accepted, created
+    from .registry import Match, Registry
+    from .renderers import Renderer
+    from .reply import Answer, Blob, Event, Json, Page, Reply, Stream, accepted, created
     from .resource import Resource, every, listing, write
-    from .settings import Settings
+    from .settings import Options, Settings
     from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
     from .target import Noun, Target, tokenize
 
 __all__ = [
     "ANONYMOUS",
+    "AccessLog",
     "Answer",
+    "Authenticator",
+    "Authorizer",
     "BadIdentifier",
     "BadRequest",
+    "Blob",
     "Body",
     "Change",
     "Conflict",
@@ -49,23 +59,30 @@ __all__ = [
     "Crossbar",
     "CrossbarError",
     "Delete",
+    "Dialect",
     "Document",
     "Endpoint",
+    "Event",
     "Filter",
     "Forbidden",
     "Guard",
     "GuardFailed",
+    "Hook",
     "Insert",
     "InvalidData",
     "Json",
     "Kind",
+    "Match",
+    "Mounted",
     "NotFound",
     "Noun",
+    "Options",
     "Page",
     "Principal",
     "Query",
     "Refusal",
     "Registry",
+    "Renderer",
     "Replace",
     "Reply",
     "Resource",
@@ -74,12 +91,15 @@ __all__ = [
     "Store",
     "Stream",
     "Target",
+    "TimedOut",
     "Unauthorized",
     "Unavailable",
     "Violation",
     "__version__",
     "accepted",
     "action",
+    "after",
+    "before",
     "created",
     "enabled",
     "every",
@@ -90,15 +110,26 @@ __all__ = [
     "password_secrets",
     "tokenize",
     "where",
+    "within",
     "write",
 ]
 
 # Where each name is at home; the type checker reads the same from the imports above.
 _HOMES = {
     "app": ("Crossbar",),
-    "auth": ("ANONYMOUS", "Principal", "enabled"),
+    "auth": (
+        "ANONYMOUS",
+        "Authenticator",
+        "Authorizer",
+        "Principal",
+        "enabled",
+    ),
     "context": ("Context",),
-    "endpoint": ("Endpoint", "action"),
+    "dialects": ("Dialect",),
+    "endpoint": (
+        "Endpoint",
+        "action",
+    ),
     "errors": (
         "BadIdentifier",
         "BadRequest",
@@ -109,18 +140,73 @@ _HOMES = {
         "InvalidData",
         "NotFound",
         "Refusal",
+        "TimedOut",
         "Unauthorized",
         "Unavailable",
         "Violation",
     ),
-    "filters": ("Filter", "holding", "where"),
-    "passwords": ("find_user", "login_name", "password_secrets"),
-    "registry": ("Registry",),
-    "reply": ("Answer", "Json", "Page", "Reply", "Stream", "accepted", "created"),
-    "resource": ("Resource", "every", "listing", "write"),
-    "settings": ("Settings",),
-    "stores": ("Body", "Change", "Delete", "Document", "Guard", "Insert", "Kind", "Query", "Replace", "Rows", "Store"),
-    "target": ("Noun", "Target", "tokenize"),
+    "filters": (
+        "Filter",
+        "holding",
+        "where",
+    ),
+    "hooks": (
+        "Hook",
+        "after",
+        "before",
+        "within",
+    ),
+    "log": ("AccessLog",),
+    "mounted": ("Mounted",),
+    "passwords": (
+        "find_user",
+        "login_name",
+        "password_secrets",
+    ),
+    "registry": (
+        "Match",
+        "Registry",
+    ),
+    "renderers": ("Renderer",),
+    "reply": (
+        "Answer",
+        "Blob",
+        "Event",
+        "Json",
+        "Page",
+        "Reply",
+        "Stream",
+        "accepted",
+        "created",
+    ),
+    "resource": (
+        "Resource",
+        "every",
+        "listing",
+        "write",
+    ),
+    "settings": (
+        "Options",
+        "Settings",
+    ),
+    "stores": (
+        "Body",
+        "Change",
+        "Delete",
+        "Document",
+        "Guard",
+        "Insert",
+        "Kind",
+        "Query",
+        "Replace",
+        "Rows",
+        "Store",
+    ),
+    "target": (
+        "Noun",
+        "Target",
+        "tokenize",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -13,26 +13,31 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from . import auth, passwords, plugins, tenants
+from . import auth, passwords, tenants
+from .auth import AUTHENTICATORS, Authenticator, Authorizer
 from .context import Context
 from .dates import iso
 from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
-from .errors import RegistrationError, SchemaError, SettingsError, StoreUnavailable
+from .errors import StoreUnavailable
+from .hooks import Hooks
 from .log import AccessLog
+from .negotiation import CSV
 from .pagination import StartKeys
 from .pipeline import walk
-from .registry import Broken, Registry
+from .plugins import Changes, Roster
+from .registry import Registry
+from .renderers import CsvTable, Renderer
 from .response import ALWAYS, Receive, Send, respond
 from .schema import Schemas
 from .settings import Settings
-from .stores import Store
+from .stores import Kind, Store
+from .watch import Watch, blame
 
 logger = logging.getLogger("crossbar")
 
@@ -44,8 +49,13 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 class Crossbar:
     """The application: endpoints, a store and dialects behind one ASGI callable.
 
-    `endpoints` are added to the bundled ones and those of `modules.folder`; `bundled=False` leaves the bundled ones
-    out. A `store` given here is used in the place of the one that `store.url` names. `clock` gives Unix seconds.
+    Beside the bundled modules (none with `bundled=False`), those of installed packages and those of `modules.folder`,
+    it takes objects of each sort: `endpoints`; `dialects`; `authenticators`, asked before its own, such as one that
+    knows the host's users; `authorizers`; `renderers`; and `hooks`. A `store` is used in the place of the one that
+    `store.url` names. Exceptions of the types in `propagate` pass through to whoever called, and are not answered.
+    Without an `access_log`, no line is written for a request. `clock` gives Unix seconds.
+
+    Raises SettingsError, with all faults, for settings that cannot be used.
     """
 
     def __init__(
@@ -54,24 +64,44 @@ class Crossbar:
         *,
         store: Store | None = None,
         endpoints: Iterable[Endpoint] = (),
+        dialects: Iterable[Dialect] = (),
+        authenticators: Iterable[Authenticator] = (),
+        authorizers: Iterable[Authorizer] = (),
+        renderers: Iterable[type[Renderer]] = (),
+        hooks: Iterable[object] = (),
         bundled: bool = True,
+        propagate: tuple[type[BaseException], ...] = (),
+        access_log: AccessLog | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings or Settings()
         self.clock = clock
-        self.store = store or _chosen(self.settings.store.url, clock)
+        self.propagate = propagate
+        self.access_log = access_log
         self.schemas = Schemas({})
-        self.registry = Registry()
-        self.dialects: tuple[Dialect, ...] = (CrossbarDialect(),)
+        self.plugins = Roster(self.settings, self.schemas, bundled=bundled)
+        self.plugins.fill(endpoints, hooks)
+        self.changes = Changes(self, self.plugins)
+        self.registry: Registry = self.plugins.registry()
+        self.hooks: Hooks = self.plugins.hooks()
+        self.dialects: tuple[Dialect, ...] = (CrossbarDialect(), *dialects, *self.plugins.things("dialects"))
+        found = (*authenticators, *self.plugins.things("authenticators"))
+        self.authenticators: tuple[Authenticator, ...] = (*found, *AUTHENTICATORS)
+        self.trusts_tokens_first = not found
+        self.authorizers: tuple[Authorizer, ...] = (*authorizers, *self.plugins.things("authorizers"))
+        rendering = (*renderers, *self.plugins.things("renderers"))
+        self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable} | {each.media_type: each for each in rendering}
+        self.offered = tuple(each.media_type for each in rendering)
+        self.store = store or _chosen(self.settings.store.url, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
-        self.access_log = AccessLog() if self.settings.log.access else None
+        self.watch = Watch(self.settings.limits.handler_seconds)
+        self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
         self._running: AsyncExitStack | None = None
         self._starting = asyncio.Lock()
-        self._register(endpoints, bundled)
 
     # What is served.
 
@@ -82,48 +112,88 @@ class Crossbar:
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await self._converse(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._running is None:
             await self.start()
-        path = scope["path"]
-        if path == "/livez" or path == "/readyz":
-            await self._probe(path, send)
+        ctx = self._arrived(scope, receive, send)
+        if ctx.raw_path == b"/livez" or ctx.raw_path == b"/readyz":
+            await self._probe(ctx.raw_path, send)
             return
-        began = time.perf_counter()
+        registry = ctx.registry
+        registry.active += 1
+        try:
+            self.watch.begin(ctx)
+            try:
+                await walk(ctx)
+            finally:
+                self.watch.end(ctx)
+            walked = time.perf_counter() - ctx.started
+            await respond(ctx, receive, send)
+            for endpoint, _ in ctx.resolved:
+                if "finish" in endpoint.overrides:
+                    await _finished(endpoint, ctx)
+        finally:
+            registry.active -= 1
+            if not registry.active and registry.retired is not None:
+                registry.retired()
+        if walked > self._slow:
+            logger.warning("slow: %.1f s in %s (request %s)", walked, blame(ctx), ctx.request_id)
+        self._log(ctx)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket."""
+        # PERF: what only WebSockets need is imported when the first of them comes.
+        from .sockets import converse
+
+        if self._running is None:
+            await self.start()
+        ctx = self._arrived(scope, receive, send)
+        registry = ctx.registry
+        registry.active += 1
+        try:
+            await converse(ctx)
+        finally:
+            registry.active -= 1
+            if not registry.active and registry.retired is not None:
+                registry.retired()
+        self._log(ctx)
+
+    def _arrived(self, scope: Scope, receive: Receive, send: Send) -> Context:
+        """The context of a request, with the path below the place where the application is mounted."""
         ctx = Context(self, scope, self.clock())
+        ctx.started = time.perf_counter()
         ctx.receive = receive
-        root_path = ctx.root_path
-        if root_path and ctx.raw_path.startswith(root_path.encode() + b"/"):
-            ctx.raw_path = ctx.raw_path[len(root_path) :]
+        ctx.send = send
+        if ctx.root_path:
+            ctx.descend()
         sent = ctx.headers.get(b"x-request-id")
         if sent is not None and _REQUEST_ID.fullmatch(sent):
             ctx.request_id = sent.decode()
         else:
             ctx.request_id = os.urandom(16).hex()
-        await walk(ctx)
-        await respond(ctx, receive, send)
-        for endpoint, _ in ctx.resolved:
-            if "finish" in endpoint.overrides:
-                await _finished(endpoint, ctx)
+        return ctx
+
+    def _log(self, ctx: Context) -> None:
+        """Write the line of a finished request, if there is a log for it."""
         if self.access_log is not None:
-            client = scope.get("client")
+            client = ctx.scope.get("client")
             self.access_log.add(
                 ctx.started_at,
                 client[0] if client else "",
                 ctx.method,
-                scope["path"],
+                ctx.scope["path"],
                 ctx.status,
                 ctx.reason,
-                time.perf_counter() - began,
+                time.perf_counter() - ctx.started,
                 ctx.request_id,
             )
 
-    async def _probe(self, path: str, send: Send) -> None:
+    async def _probe(self, path: bytes, send: Send) -> None:
         """Answer a health check: alive, or ready to serve documents."""
         status, told = 200, "alive"
-        if path == "/readyz":
+        if path == b"/readyz":
             try:
                 await self.store.health()
                 told = "ready"
@@ -153,14 +223,12 @@ class Crossbar:
             async with AsyncExitStack() as opening:
                 opening.push_async_callback(self.store.close)
                 opening.callback(self.hasher.close)
-                kinds = {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
-                await self.store.open([*({kind.name: kind for kind in auth.KINDS} | kinds).values()])
+                opening.callback(self.watch.stop)
+                await self.open_kinds()
                 signing, sealing = await auth.keys_of(self.store, self.clock)
                 self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
                 self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
-                for entry in self.registry:
-                    if type(entry.endpoint).lifespan is not Endpoint.lifespan:
-                        await opening.enter_async_context(entry.endpoint.lifespan(self))
+                await opening.enter_async_context(self.changes.running())
                 self._running = opening.pop_all()
 
     async def stop(self) -> None:
@@ -184,6 +252,13 @@ class Crossbar:
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
+    async def open_kinds(self, also: Iterable[Kind] = ()) -> None:
+        """Make the store ready for the documents of all endpoints, and of these kinds."""
+        kinds = {kind.name: kind for kind in auth.KINDS}
+        kinds |= {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
+        kinds |= {kind.name: kind for kind in also}
+        await self.store.open([*kinds.values()])
+
     # What stages and dialects ask of it.
 
     def timestamp(self, at: float) -> str:
@@ -197,52 +272,13 @@ class Crossbar:
         """A short fingerprint of a page's rows, the same for the same rows."""
         return f"{zlib.crc32(joined):08x}{len(joined):x}"
 
-    # What takes part.
 
-    def _register(self, endpoints: Iterable[Endpoint], bundled: bool) -> None:
-        folders: list[tuple[Path, str | None]] = []
-        if bundled:
-            folders.append((plugins.bundled_folder(), plugins.BUNDLED))
-        if self.settings.modules.folder:
-            own = Path(self.settings.modules.folder)
-            if not own.is_dir():
-                raise SettingsError([f"modules.folder: {own} is no folder"])
-            folders.append((own, None))
-        for folder, _ in folders:
-            for name, path in plugins.schema_files(folder).items():
-                self.schemas.add(name, path.read_bytes, str(path))
-        for folder, package in folders:
-            for found in plugins.find(folder, package):
-                self._admit(found)
-        for endpoint in endpoints:
-            self.registry.add(endpoint, type(endpoint).__module__)
-
-    def _admit(self, found: plugins.Found) -> None:
-        """Let one found endpoint in, or a stand-in that says what is wrong with it."""
-        if found.name in self.settings.modules.disabled:
-            return
-        endpoint, fault = found.endpoint, found.fault
-        schema = getattr(endpoint, "schema", "")
-        if endpoint is not None and schema:
-            try:
-                self.schemas.compiled(schema)
-            except SchemaError as error:
-                fault = f"{found.origin}: {error}"
-        if fault:
-            logger.error("endpoint %r is out of order: %s", found.name, fault)
-            endpoint = Broken(found.name)
-        assert endpoint is not None
-        try:
-            self.registry.add(endpoint, found.origin, fault)
-        except RegistrationError as error:
-            logger.error("%s", error)
-
-
-def _chosen(url: str, clock: Callable[[], float]) -> Store:
+def _chosen(url: str, clock: Callable[[], float], plugins: Roster) -> Store:
     # PERF: only the store that is used is imported.
     from .stores.choose import store_at
 
-    return store_at(url, clock)
+    stores = {found.name: found.thing for found in plugins.found("stores")}
+    return store_at(url, clock, stores)
 
 
 async def _finished(endpoint: Endpoint, ctx: Context) -> None:

@@ -62,6 +62,13 @@ class Authenticator(Protocol):
         """The caller, None if the request carries nothing of this authenticator's kind; Unauthorized if it is bad."""
 
 
+class Authorizer(Protocol):
+    """Something that is asked, after the endpoints, whether the caller may do what the request asks for."""
+
+    async def __call__(self, ctx: Context) -> None:
+        """Return if they may, raise Forbidden if not; it cannot grant what the tenant rule or an endpoint refuses."""
+
+
 class Tokens:
     """Mints, checks and revokes tokens."""
 

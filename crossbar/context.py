@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .dispatch import Bound
     from .endpoint import Endpoint
+    from .mounted import Handover
     from .pagination import Listing
+    from .registry import Registry
     from .reply import Answer, Reply
     from .stores import Body, Document
 
@@ -34,13 +36,16 @@ class Context:
         "accept",
         "app",
         "args",
+        "blamed",
         "body",
         "bound",
         "client",
         "dialect",
         "envelope",
         "found",
+        "handover",
         "headers",
+        "late",
         "listing_asked",
         "media_type",
         "method",
@@ -53,12 +58,14 @@ class Context:
         "raw_path",
         "reason",
         "receive",
+        "registry",
         "reply",
         "request_id",
         "resolved",
         "response_headers",
         "root_path",
         "scope",
+        "send",
         "stage",
         "started",
         "started_at",
@@ -76,8 +83,13 @@ class Context:
         self.started_at = started_at
         self.started = 0.0
         self.stage = "arrive"
-        # What the transport says.
-        self.method: str = scope["method"]
+        # NOTE: modules may come and go; a request sees those that were there when it came, to its end.
+        self.registry: Registry = app.registry
+        # Who runs just now, where that is not the endpoint itself, and whether they ran for too long.
+        self.blamed = ""
+        self.late = False
+        # What the transport says. A WebSocket begins as a GET.
+        self.method: str = scope.get("method", "GET")
         # A server need not send the raw path; what it decoded is then encoded again, so that it is decoded once.
         self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"], safe=_PATH).encode()
         self.query_string: bytes = scope.get("query_string", b"")
@@ -86,6 +98,7 @@ class Context:
         self.client: str = ""
         self.request_id = ""
         self.receive: Callable[[], Awaitable[Any]]
+        self.send: Callable[[Any], Awaitable[None]]
         # What the dialect reads out of it.
         self.dialect: Dialect
         self.verb = self.method
@@ -113,6 +126,19 @@ class Context:
         self.reason = ""
         self.response_headers: Headers = []
         self.payload: bytes | AsyncIterator[bytes] = b""
+        self.handover: Handover | None = None
+
+    def descend(self) -> None:
+        """Take the place where the application is mounted off the path, if the host has left it there.
+
+        `root_path` is percent-encoded from here on, ready for `Location` and links.
+        """
+        root_path = self.root_path.rstrip("/")
+        path: str = self.scope["path"]
+        if path == root_path or path.startswith(f"{root_path}/"):
+            # NOTE: the raw path may spell the same place in other ways, but with as many segments.
+            self.raw_path = b"/" + b"/".join(self.raw_path.split(b"/")[1 + root_path.count("/") :])
+        self.root_path = quote(root_path, safe=_PATH)
 
     def header(self, name: bytes) -> str | None:
         """The value of a header field (lower-case name), None if the request has none."""

@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from .endpoint import DEEPEST, UNBOUNDED, VERBS, Endpoint, Operation, Route
 from .errors import DefinitionError
+
+
+class Wording(Protocol):
+    """What dispatch asks of a dialect: its name, and the HTTP verb of each operation."""
+
+    @property
+    def name(self) -> str:
+        """What the dialect is called."""
+        ...
+
+    @property
+    def verbs(self) -> Mapping[str, str]:
+        """The HTTP verb of each operation."""
+        ...
+
+
+class Verbs(NamedTuple):
+    """The wording of whoever routes without a dialect."""
+
+    name: str
+    verbs: Mapping[str, str]
+
+
+CROSSBAR = Verbs(
+    "crossbar",
+    MappingProxyType(
+        {"find": "GET", "create": "PUT", "read": "GET", "replace": "POST", "patch": "PATCH", "delete": "DELETE"}
+    ),
+)
+"""The verbs of Crossbar's own dialect."""
 
 
 class Bound(NamedTuple):
@@ -71,20 +102,21 @@ class Dispatch:
 
     def _add(self, endpoint: Endpoint, route: Route, verbs: Mapping[str, str]) -> None:
         call = getattr(endpoint, route.name)
-        if route.operation is None:
+        if route.pattern:
             picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
             leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
             bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
             taken = self._place(route.pattern).verbs.setdefault(route.verb or "", bound)
             _refuse_clash(endpoint, taken, bound)
             return
+        verb = route.verb if route.operation is None else verbs[route.operation]
         bound = Bound(endpoint, route, call, None, endpoint.depths[1])
         for depth in range(route.least, min(route.most, DEEPEST) + 1):
-            taken = self._place((None,) * depth).verbs.setdefault(verbs[route.operation], bound)
+            taken = self._place((None,) * depth).verbs.setdefault(verb or "", bound)
             _refuse_clash(endpoint, taken, bound)
         if route.most >= UNBOUNDED:
             self._deeper = self._deeper or Place((None,))
-            self._deeper.verbs.setdefault(verbs[route.operation], bound)
+            self._deeper.verbs.setdefault(verb or "", bound)
 
 
 class Place:

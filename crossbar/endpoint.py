@@ -2,13 +2,14 @@
 
 | Hook | The question | Default | Refusal |
 | --- | --- | --- | --- |
-| `lifespan(app)` | what do you need while the server runs? | nothing | start-up fails |
+| `lifespan(app)` | what do you need while the server runs? | nothing | 503, out of order |
 | `authenticate(ctx)` | can you vouch for the caller yourself? | no opinion | 401 |
 | `resolve(ctx, *args)` | does the path up to you name something? | `Resource` loads it into `ctx.found` | 404 |
 | `authorize(ctx)` | may this principal do this? | the tenant rule | 403 |
 | `validate(ctx)` | is the body right? | `Resource`: merge, schema, checks, unique | 400, 409 |
 | `find` `create` `read` `replace` `patch` `delete` | do it | absent | 405 |
 | `@action("VERB path")` | do this named thing | none | 404, 405 |
+| `socket(ctx, websocket, *args)` | talk over a WebSocket | absent | 405 |
 | `render(ctx, answer)` | how should it look in this media type? | as it is | |
 | `etag(ctx, document)` | which revision is this? | the document's | 304, 412 |
 | `finish(ctx)` | anything afterwards? | nothing | never |
@@ -25,19 +26,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
-from .context import Context
 from .errors import DefinitionError, Forbidden
 from .negotiation import JSON
-from .reply import Answer, Reply
+from .settings import Options
 
 if TYPE_CHECKING:
     from .app import Crossbar
     from .auth import Principal
+    from .context import Context
+    from .reply import Answer, Reply
     from .stores import Document, Kind
 
 OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
+SOCKET = "SOCKET"
+"""The verb of a WebSocket in the tables of dispatch; no client can send it."""
 UNBOUNDED = 1_000
 DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 
@@ -50,10 +54,10 @@ Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
 class Route(NamedTuple):
-    """One thing that an endpoint does: an operation or an action, where, and under which verb.
+    """One thing that an endpoint does: an operation, an action or a WebSocket, where, and under which verb.
 
-    `verb` is set for actions only; an operation gets its verb from the dialect. `pattern` is the path of an action
-    below the noun, with None for each parameter; `least` and `most` are the depths at which it answers.
+    `verb` is not set for an operation, which gets it from the dialect. `pattern` is the path of an action below the
+    noun, with None for each parameter; `least` and `most` are the depths at which it answers.
     """
 
     name: str
@@ -107,6 +111,12 @@ class Endpoint:
     """Whether the first argument names a tenant, so that all nouns after it belong to that tenant."""
     anywhere: ClassVar[bool] = False
     """Whether it also answers outside of any tenant, to every caller who is known."""
+    accepts: ClassVar[tuple[str, ...]] = ()
+    """Media types of bodies beside JSON, such as `image/png` or `image/*`; their bytes are in `ctx.raw_body`."""
+    raw: ClassVar[bool] = False
+    """Whether query and body are left to the endpoint, which reads the body from `ctx.receive` as it comes."""
+    options: Options = Options()
+    """The plugin's own settings: an instance of a subclass of `Options`, replaced by what `[plugins.NAME]` says."""
 
     routes: ClassVar[tuple[Route, ...]] = ()
     overrides: ClassVar[frozenset[str]] = frozenset()
@@ -167,6 +177,9 @@ class Endpoint:
 
 def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
     """The routes that the methods of a class spell, checked one by one."""
+    if hasattr(cls, "socket"):
+        least, most = _arity(cls, "socket", cls.socket, "(self, ctx, websocket)")
+        yield Route("socket", None, SOCKET, (), least, most)
     seen: dict[int, str] = {}
     for name in cls.operations:
         if name not in OPERATIONS:
@@ -198,15 +211,16 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
             yield Route(name, None, verb, pattern, len(pattern), len(pattern))
 
 
-def _arity(cls: type[Endpoint], name: str, method: Any) -> tuple[int, int]:
-    """How many arguments after `self` and `ctx` a method takes at least and at most."""
+def _arity(cls: type[Endpoint], name: str, method: Any, first: str = "(self, ctx)") -> tuple[int, int]:
+    """How many arguments a method takes at least and at most after the `first` ones, which all of its kind have."""
     if not inspect.iscoroutinefunction(method):
         raise DefinitionError(f"{cls.__name__}.{name} must be a method defined with 'async def'")
     parameters = list(inspect.signature(method).parameters.values())
-    if len(parameters) < 2 or any(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
-        raise DefinitionError(f"{cls.__name__}.{name} must take (self, ctx) and then one argument for each level")
+    given = first.count(",") + 1
+    if len(parameters) < given or any(parameter.kind is parameter.KEYWORD_ONLY for parameter in parameters):
+        raise DefinitionError(f"{cls.__name__}.{name} must take {first} and then one argument for each level")
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    counted = [parameter for parameter in parameters[2:] if parameter.kind in positional]
+    counted = [parameter for parameter in parameters[given:] if parameter.kind in positional]
     least = sum(parameter.default is parameter.empty for parameter in counted)
     endless = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     return least, UNBOUNDED if endless else len(counted)
@@ -214,7 +228,7 @@ def _arity(cls: type[Endpoint], name: str, method: Any) -> tuple[int, int]:
 
 def _refuse_ambiguity(cls: type[Endpoint]) -> None:
     """Refuse two actions that could both match the same path, naming both."""
-    actions = [route for route in cls.routes if route.operation is None]
+    actions = [route for route in cls.routes if route.pattern]
     for position, one in enumerate(actions):
         for other in actions[position + 1 :]:
             if len(one.pattern) != len(other.pattern):

@@ -19,7 +19,8 @@
     │   ├── UnsupportedMediaType    415  unsupported_media_type
     │   ├── HeadersTooLarge         431  headers_too_large
     │   ├── Fault                   500  unspecified_fault; a crash of ours
-    │   └── Unavailable             503  unavailable, with Retry-After
+    │   ├── Unavailable             503  unavailable, with Retry-After
+    │   └── TimedOut                504  timeout; an endpoint took too long
     ├── StoreError                  a store could not do what was asked
     │   ├── DocumentMissing         there is no such document
     │   ├── RevisionConflict        the document is not at the expected revision
@@ -28,6 +29,7 @@
     │   └── StoreUnavailable        the store cannot be reached, opened or written
     ├── DefinitionError             an endpoint class is not well formed
     ├── RegistrationError           an endpoint cannot join the registry
+    ├── PluginError                 a plugin cannot be loaded, stopped or started
     ├── SchemaError                 a JSON Schema cannot be used
     └── SettingsError               the configuration is wrong, every fault listed
 
@@ -256,6 +258,14 @@ class Unavailable(Refusal):
         super().__init__(message, word=word, headers=((b"retry-after", b"%d" % retry),))
 
 
+class TimedOut(Refusal):
+    """An endpoint did not answer within `limits.handler_seconds`; what it had not finished was cancelled."""
+
+    status = 504
+    word = "timeout"
+    message = "the request took too long and was cancelled"
+
+
 class StoreError(CrossbarError):
     """A store could not do what was asked."""
 
@@ -302,6 +312,10 @@ class DefinitionError(CrossbarError, TypeError):
 
 class RegistrationError(CrossbarError):
     """An endpoint cannot join the registry; the message names both sides."""
+
+
+class PluginError(CrossbarError):
+    """A plugin cannot be loaded, stopped or started; the message names it, the reason and the way out."""
 
 
 class SchemaError(CrossbarError, ValueError):

@@ -21,7 +21,6 @@ from .dispatch import Bound
 from .endpoint import Endpoint
 from .errors import MethodNotAllowed, Refusal, Unavailable
 from .pipeline import negotiate, open_request, tokenize
-from .registry import place_of
 from .reply import Reply
 from .target import Noun
 
@@ -131,8 +130,8 @@ def _nouns(ctx: Context) -> tuple[Noun, ...]:
 def _dispatch(ctx: Context) -> str | None:
     """Find what answers, as the stage `resolve` does before it looks into the store; `Allow` for OPTIONS."""
     nouns = _nouns(ctx)
-    place = place_of(ctx, nouns)
-    registry = ctx.app.registry
+    registry = ctx.registry
+    place = registry.place(nouns, ctx.dialect, ctx.target, ctx.raw_path)
     ctx.resolved = tuple((registry.names[name], args) for name, args in nouns)
     if ctx.method == "OPTIONS":
         return place.allow
@@ -167,7 +166,7 @@ def _authorize(ctx: Context) -> None:
 def _refuse_broken(ctx: Context) -> None:
     """Refuse what an endpoint that could not be loaded would have to do, and say what is wrong with it."""
     if ctx.bound is not None:
-        entry = ctx.app.registry.entries[ctx.bound.endpoint.name]
+        entry = ctx.registry.entries[ctx.bound.endpoint.name]
         if entry.fault:
             raise Unavailable(f"the endpoint {entry.name!r} is out of order: {entry.fault}")
 

@@ -59,6 +59,12 @@ def accepts_body(media_type: str) -> bool:
     return is_json(media_type) or media_type == FORM
 
 
+def ranges_over(ranges: Sequence[str], media_type: str) -> bool:
+    """Whether one of the ranges, such as `image/png`, `image/*` or `*/*`, covers a media type."""
+    kind = media_type.partition("/")[0]
+    return any(each in (media_type, f"{kind}/*", "*/*") for each in ranges)
+
+
 def _ranges(accept: str) -> list[tuple[str, float]]:
     """The media ranges of an Accept value with their qualities; what is not well formed is passed over."""
     ranges = []

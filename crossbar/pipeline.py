@@ -9,10 +9,11 @@ A stage is a plain function where it never waits and returns an awaitable where 
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
-from .auth import ANONYMOUS, AUTHENTICATORS
+from .auth import ANONYMOUS
 from .body import read_body
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
@@ -28,17 +29,20 @@ from .errors import (
     Refusal,
     StoreError,
     StoreUnavailable,
+    TimedOut,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
     UriTooLong,
 )
-from .negotiation import JSON, accepts_body, essence
+from .mounted import Handover
+from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type
-from .registry import place_of
-from .reply import Reply
+from .renderers import file_name
+from .reply import Blob, Reply, Stream
 from .stores import Document
 from .target import split_path
+from .watch import blame
 
 logger = logging.getLogger("crossbar")
 
@@ -68,12 +72,15 @@ def tokenize(ctx: Context) -> None:
                     f"a segment of the path is longer than {limits.segment} characters or holds control characters",
                     word="bad_path",
                 )
-    ctx.target = ctx.dialect.target(path, app.registry)
+    ctx.target = ctx.dialect.target(path, ctx.registry)
 
 
 def open_request(ctx: Context) -> Awaitable[None] | None:
     """2. What the query and the body say: words decoded, the body read up to its limit, the verb known."""
     limits = ctx.app.settings.limits
+    if ctx.registry.raw and ctx.target.nouns and ctx.target.nouns[-1].name in ctx.registry.raw:
+        _open_raw(ctx)
+        return None
     if ctx.query_string:
         words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
         ctx.query = dict(words)
@@ -84,6 +91,16 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
         ctx.dialect.read(ctx)
         return None
     return _open_with_body(ctx)
+
+
+def _open_raw(ctx: Context) -> None:
+    """Leave body and query to the endpoint; only the token is looked for in them."""
+    limits = ctx.app.settings.limits
+    words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
+    ctx.query = dict(words)
+    ctx.dialect.read(ctx)
+    ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
+    ctx.accept = None
 
 
 async def _open_with_body(ctx: Context) -> None:
@@ -99,7 +116,8 @@ def authenticate(ctx: Context) -> Awaitable[None] | None:
     if ctx.method == "OPTIONS":
         return None
     ctx.version = ctx.app.store.version()
-    if ctx.token is not None:
+    # PERF: a token that was checked at this version of the store needs no waiting, unless somebody is asked before it.
+    if ctx.token is not None and ctx.app.trusts_tokens_first:
         principal = ctx.app.tokens.remembered(ctx.token, ctx.version)
         if principal is not None:
             ctx.principal = principal
@@ -110,14 +128,14 @@ def authenticate(ctx: Context) -> Awaitable[None] | None:
 async def _authenticate(ctx: Context) -> None:
     refusal = Unauthorized()
     try:
-        for authenticator in AUTHENTICATORS:
+        for authenticator in ctx.app.authenticators:
             ctx.principal = await authenticator(ctx)
             if ctx.principal is not None:
                 return
     except Unauthorized as refused:
         # NOTE: clients send an old token along when they log in again; only the endpoint can say whether that matters.
         refusal = refused
-    endpoint = ctx.app.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
+    endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
     if endpoint is not None and "authenticate" in endpoint.overrides:
         ctx.principal = await endpoint.authenticate(ctx)
     if ctx.principal is None:
@@ -129,11 +147,11 @@ async def resolve(ctx: Context) -> None:
     app = ctx.app
     principal = ctx.principal or ANONYMOUS
     nouns = ctx.dialect.localize(ctx.target.nouns, principal)
-    place = place_of(ctx, nouns)
+    place = ctx.registry.place(nouns, ctx.dialect, ctx.target, ctx.raw_path)
     if ctx.method == "OPTIONS":
         ctx.response_headers.append((b"allow", place.allow.encode()))
         return
-    names = app.registry.names
+    names = ctx.registry.names
     ctx.resolved = tuple([(names[name], args) for name, args in nouns])
     bound = ctx.bound = place.verbs.get(ctx.verb)
     if bound is None:
@@ -155,14 +173,17 @@ async def resolve(ctx: Context) -> None:
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
-    """5. May they: the tenant rule, then every noun's endpoint; any may refuse, none can grant past another."""
+    """5. May they: the tenant rule, then every noun's endpoint, then the authorizers; none can grant past another."""
     asked = [endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides]
-    return _authorize(ctx, asked) if asked else None
+    return _authorize(ctx, asked) if asked or ctx.app.authorizers else None
 
 
 async def _authorize(ctx: Context, asked: list[Endpoint]) -> None:
     for endpoint in asked:
         await endpoint.authorize(ctx)
+    if ctx.bound is not None:
+        for authorizer in ctx.app.authorizers:
+            await authorizer(ctx)
 
 
 def negotiate(ctx: Context) -> None:
@@ -171,34 +192,47 @@ def negotiate(ctx: Context) -> None:
     if bound is None:
         return
     if ctx.accept is not None and ctx.accept != "*/*" and ctx.accept != JSON:
-        chosen = choose_media_type(ctx.accept, bound.endpoint.provides)
+        offered = bound.endpoint.provides
+        if ctx.app.offered and JSON in offered:
+            offered = (*offered, *ctx.app.offered)
+        chosen = choose_media_type(ctx.accept, offered)
         if chosen is None:
-            offered = ", ".join(bound.endpoint.provides)
-            raise NotAcceptable(f"this endpoint answers with {offered}", cause=ctx.accept)
+            raise NotAcceptable(f"this endpoint answers with {', '.join(offered)}", cause=ctx.accept)
         ctx.media_type = chosen
     if ctx.raw_body:
         sent = essence(ctx.header(b"content-type") or JSON)
-        if not accepts_body(sent):
-            raise UnsupportedMediaType(f"send {JSON}", cause=sent)
+        if not accepts_body(sent) and not ranges_over(bound.endpoint.accepts, sent):
+            accepted = ", ".join([JSON, *bound.endpoint.accepts])
+            raise UnsupportedMediaType(f"send {accepted}", cause=sent)
 
 
 def validate(ctx: Context) -> Awaitable[None] | None:
     """7. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
     bound = ctx.bound
-    if bound is None or ctx.verb == "GET":
+    if bound is None or ctx.verb == "GET" or bound.endpoint.raw:
         return None
     if ctx.found is not None and b"if-match" in ctx.headers:
         refuse_stale(ctx, bound.endpoint.etag(ctx, ctx.found))
-    ctx.body = ctx.dialect.data(ctx)
+    if not bound.endpoint.accepts or accepts_body(essence(ctx.header(b"content-type") or JSON)):
+        ctx.body = ctx.dialect.data(ctx)
     if bound.route.writes and "validate" in bound.endpoint.overrides:
         return bound.endpoint.validate(ctx)
     return None
 
 
 async def execute(ctx: Context) -> None:
-    """8. Do it."""
-    if ctx.bound is not None:
-        ctx.reply = await ctx.bound.call(ctx, *ctx.args)
+    """8. Do it, between the hooks of other modules."""
+    bound = ctx.bound
+    if bound is None:
+        return
+    hooks = ctx.app.hooks
+    if not hooks.all:
+        ctx.reply = await bound.call(ctx, *ctx.args)
+        return
+    await hooks.before(ctx, bound)
+    answer = await bound.call(ctx, *ctx.args)
+    ctx.reply = reply = answer if isinstance(answer, Reply) else Reply(answer)
+    await hooks.after(ctx, bound, reply)
 
 
 def render(ctx: Context) -> Awaitable[None] | None:
@@ -219,10 +253,31 @@ def render(ctx: Context) -> Awaitable[None] | None:
         ctx.response_headers.append((b"location", _location(ctx, answer.id)))
     if reply.location:
         ctx.response_headers.append((b"location", ctx.dialect.path(ctx, reply.location).encode()))
+    if isinstance(answer, (Blob, Handover)) or (isinstance(answer, Stream) and answer.media_type):
+        return _unwrapped(ctx, reply, answer)
     if "render" in bound.endpoint.overrides:
         return _render(ctx, bound.endpoint, reply)
     ctx.dialect.success(ctx, reply)
     return None if isinstance(ctx.payload, bytes) else _begin(ctx, ctx.payload)
+
+
+def _unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> Awaitable[None] | None:
+    """Leave an answer that has a form of its own without an envelope, whatever the dialect."""
+    ctx.status = reply.status or 200
+    ctx.response_headers.extend(reply.headers)
+    if isinstance(answer, Handover):
+        ctx.handover = answer
+        return None
+    if isinstance(answer, Blob):
+        ctx.response_headers.append((b"content-type", answer.content_type.encode("latin-1")))
+        if answer.name:
+            stem, _, ending = answer.name.rpartition(".")
+            name = file_name(stem or ending, ending if stem else "bin")
+            ctx.response_headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
+        ctx.payload = answer.content
+        return None
+    ctx.response_headers.append((b"content-type", answer.media_type.encode("latin-1")))
+    return _begin(ctx, answer.bytes())
 
 
 async def _render(ctx: Context, endpoint: Endpoint, reply: Reply) -> None:
@@ -243,12 +298,18 @@ async def _begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:
 
 
 async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
+    try:
+        yield first
+        async for piece in rest:
+            yield piece
+    finally:
+        if isinstance(rest, AsyncGenerator):
+            await rest.aclose()
 
 
-STAGES: tuple[Callable[[Context], Awaitable[None] | None], ...] = (
+Stage = Callable[[Context], Awaitable[None] | None]
+
+STAGES: tuple[Stage, ...] = (
     tokenize,
     open_request,
     authenticate,
@@ -261,14 +322,19 @@ STAGES: tuple[Callable[[Context], Awaitable[None] | None], ...] = (
 )
 
 
-async def walk(ctx: Context) -> None:
-    """Take a request through all stages; whatever happens, the context holds a response in the end."""
+async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
+    """Take a request through all stages; whatever happens, the context holds a response in the end.
+
+    Only the exceptions that the application's host wants to see itself (`propagate`) pass through.
+    """
     try:
-        for stage in STAGES:
+        for stage in stages:
             ctx.stage = stage.__name__
             waiting = stage(ctx)
             if waiting is not None:
                 await waiting
+    except ctx.app.propagate:
+        raise
     except Refusal as refusal:
         refuse(ctx, refusal)
     except StoreUnavailable as error:
@@ -276,9 +342,15 @@ async def walk(ctx: Context) -> None:
         refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
     except StoreError as error:
         refuse(ctx, Conflict(str(error)))
+    except asyncio.CancelledError:
+        # NOTE: the watch cancels what takes too long; anybody else means the whole task.
+        if not ctx.late:
+            raise
+        seconds = ctx.app.settings.limits.handler_seconds
+        logger.error("stage %s of %s took over %d s (request %s)", ctx.stage, blame(ctx), seconds, ctx.request_id)
+        refuse(ctx, TimedOut(f"the request took longer than {seconds} seconds and was cancelled"))
     except Exception:
-        name = ctx.bound.endpoint.name if ctx.bound is not None else "crossbar"
-        logger.exception("crash in stage %s of %s (request %s)", ctx.stage, name, ctx.request_id)
+        logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
         refuse(ctx, Fault())
 
 

@@ -1,20 +1,23 @@
 """The registry: name to endpoint, checked as they arrive, walkable, with the dispatch of each dialect ready.
 
 Everything that a request needs of it is a dict made here, so that the cost of a look-up does not grow with the number
-of endpoints.
+of endpoints. It needs no store, no authentication and no envelope, and so routes for whoever wants no more:
+
+    found = Registry([Users(), Devices()]).match("GET", "/v2/users/U/devices/D")
+    await found.call(None, *found.args)
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .dispatch import Dispatch, Place
-from .endpoint import Endpoint
-from .errors import NotFound, RegistrationError, Unavailable
-from .target import ALIAS, Noun, is_version
+from .dispatch import CROSSBAR, Dispatch, Place, Wording
+from .endpoint import Endpoint, Operation
+from .errors import MethodNotAllowed, NotFound, RegistrationError, Unavailable
+from .target import ALIAS, Noun, Target, is_version, tokenize
 
 if TYPE_CHECKING:
     from .context import Context
@@ -34,30 +37,55 @@ class Entry:
         return self.endpoint.name
 
 
-class Broken(Endpoint):
-    """Stands for a module that could not be loaded: its noun stays taken, and every request gets a 503 that says so."""
+class Match(NamedTuple):
+    """What answers a method and a path: `await call(ctx, *args)` does it, whatever is given for `ctx`.
+
+    `nouns` is the chain of the path, `operation` the name of the endpoint's method, `allow` the value of `Allow`.
+    """
+
+    version: str | None
+    nouns: tuple[Noun, ...]
+    endpoint: Endpoint
+    operation: str
+    call: Operation
+    args: tuple[str, ...]
+    allow: str
+
+
+class Absent(Endpoint):
+    """Stands for a module that is not running: its noun stays taken, and every request gets a 503 that says why."""
 
     greedy = True
     anywhere = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, why: str = "is out of order; the log names the fault") -> None:
         self.name = name  # type: ignore[misc]
+        self.why = why
 
     async def find(self, ctx: Context, *args: str) -> None:
         """Refuse, whatever is asked."""
-        raise Unavailable(f"the endpoint {self.name!r} is out of order; the log names the fault", retry=30)
+        raise Unavailable(f"the endpoint {self.name!r} {self.why}", retry=30)
 
     create = replace = patch = delete = find
 
 
 class Registry:
-    """Endpoints by name."""
+    """Endpoints by name.
 
-    def __init__(self) -> None:
+    Requests hold on to the registry that they began with: whoever changes the endpoints of a running application puts a
+    changed `copy` in its place. `active` counts the requests under way; `retired` is called when none is left.
+    """
+
+    def __init__(self, endpoints: Iterable[Endpoint] = ()) -> None:
         self.entries: dict[str, Entry] = {}
         self.names: dict[str, Endpoint] = {}
         self.greedy: frozenset[str] = frozenset()
+        self.raw: frozenset[str] = frozenset()
+        self.active = 0
+        self.retired: Callable[[], None] | None = None
         self._dispatch: dict[str, dict[str, Dispatch]] = {}
+        for endpoint in endpoints:
+            self.add(endpoint, type(endpoint).__module__)
 
     def add(self, endpoint: Endpoint, origin: str, fault: str = "") -> None:
         """Let an endpoint in; RegistrationError, naming both sides, if its name is taken or cannot be one."""
@@ -71,19 +99,81 @@ class Registry:
                 f"two endpoints are called {name!r}: one from {self.entries[name].origin}, one from {origin}; "
                 "rename one of them"
             )
-        self.entries[name] = Entry(endpoint, origin, fault)
+        self._put(Entry(endpoint, origin, fault))
+
+    def copy(self, *without: str) -> Registry:
+        """Another registry with the same endpoints, but for those of these names."""
+        made = Registry()
+        for name, entry in self.entries.items():
+            if name not in without:
+                made._put(entry)
+        return made
+
+    def _put(self, entry: Entry) -> None:
+        name, endpoint = entry.name, entry.endpoint
+        self.entries[name] = entry
         self.names[name] = endpoint
         if endpoint.greedy:
             self.greedy |= {name}
+        if endpoint.raw:
+            self.raw |= {name}
         self._dispatch.clear()
 
-    def dispatch(self, dialect: str, verbs: Mapping[str, str]) -> dict[str, Dispatch]:
+    def dispatch(self, wording: Wording) -> dict[str, Dispatch]:
         """What answers where, by the name of the noun, in the verbs of a dialect."""
-        found = self._dispatch.get(dialect)
+        found = self._dispatch.get(wording.name)
         if found is None:
-            found = {name: Dispatch(endpoint, verbs) for name, endpoint in self.names.items()}
-            self._dispatch[dialect] = found
+            found = {name: Dispatch(endpoint, wording.verbs) for name, endpoint in self.names.items()}
+            self._dispatch[wording.name] = found
         return found
+
+    def place(self, nouns: tuple[Noun, ...], wording: Wording, target: Target, raw_path: bytes) -> Place:
+        """What answers at the end of a chain of nouns; NotFound, saying how far the path resolved, if nothing does.
+
+        `target` and `raw_path` are what the nouns were read from.
+        """
+        if not nouns:
+            raise self._unknown(target, nouns, (), raw_path)
+        last, before = nouns[-1], nouns[:-1]
+        for position, noun in enumerate(before):
+            endpoint = self.names[noun.name]
+            least, most = endpoint.depths
+            if not max(least, 1) <= len(noun.args) <= most:
+                raise self._unknown(target, nouns[: position + 1], noun.args[most:], raw_path)
+            child = self.names[nouns[position + 1].name]
+            if not endpoint.tenants and not self._is_parent(noun.name, nouns[position + 1 :]):
+                raise NotFound(
+                    f"{child.name!r} does not answer below {noun.name!r}",
+                    word="faulty_request",
+                    details=_extent(target, nouns),
+                )
+        place = self.dispatch(wording)[last.name].at(last.args)
+        if place is None:
+            raise self._unknown(target, nouns, last.args[self.names[last.name].depths[1] :], raw_path)
+        return place
+
+    def match(
+        self, method: str, path: str | bytes, *, account: str | None = None, wording: Wording = CROSSBAR
+    ) -> Match:
+        """What answers a method and a raw path (without its query).
+
+        `account` is what the noun `account` stands for where a path begins with it. Raises BadRequest for a malformed
+        path, NotFound where nothing answers, MethodNotAllowed where something else does.
+        """
+        raw_path = path.encode() if isinstance(path, str) else path
+        target = tokenize(raw_path, self.names, self.greedy)
+        nouns = target.nouns
+        if nouns and nouns[0].name == ALIAS:
+            if account is None or "accounts" not in self.names:
+                raise NotFound(f"{ALIAS!r} stands for nobody here: name the account in the path")
+            own = Noun("accounts", (account, *nouns[0].args))
+            nouns = tuple([own if noun.name == ALIAS else noun for noun in nouns])
+        place = self.place(nouns, wording, target, raw_path)
+        bound = place.verbs.get("GET" if method == "HEAD" else method)
+        if bound is None:
+            raise MethodNotAllowed(place.allow)
+        args = bound.arguments(nouns[-1].args)
+        return Match(target.version, nouns, bound.endpoint, bound.route.name, bound.call, args, place.allow)
 
     def nearest(self, name: str) -> str | None:
         """The endpoint whose name looks most like this one."""
@@ -95,65 +185,37 @@ class Registry:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def _is_parent(self, name: str, later: tuple[Noun, ...]) -> bool:
+        """Whether one of the later nouns, in the same tenant, has this one as a parent."""
+        for noun in later:
+            endpoint = self.names[noun.name]
+            if endpoint.tenants:
+                return False
+            if name in endpoint.parents:
+                return True
+        return False
 
-def place_of(ctx: Context, nouns: tuple[Noun, ...]) -> Place:
-    """What answers at the end of the chain; NotFound, saying how far the path resolved, if nothing does."""
-    registry = ctx.app.registry
-    if not nouns:
-        raise _unknown(ctx, nouns, ())
-    last, before = nouns[-1], nouns[:-1]
-    for position, noun in enumerate(before):
-        endpoint = registry.names[noun.name]
-        least, most = endpoint.depths
-        if not max(least, 1) <= len(noun.args) <= most:
-            raise _unknown(ctx, nouns[: position + 1], noun.args[most:])
-        child = registry.names[nouns[position + 1].name]
-        if not endpoint.tenants and not _is_parent(registry, noun.name, nouns[position + 1 :]):
-            raise NotFound(
-                f"{child.name!r} does not answer below {noun.name!r}",
-                word="faulty_request",
-                details=_extent(ctx, nouns),
-            )
-    dispatch = registry.dispatch(ctx.dialect.name, ctx.dialect.verbs)[last.name]
-    place = dispatch.at(last.args)
-    if place is None:
-        raise _unknown(ctx, nouns, last.args[registry.names[last.name].depths[1] :])
-    return place
-
-
-def _is_parent(registry: Registry, name: str, later: tuple[Noun, ...]) -> bool:
-    """Whether one of the later nouns, in the same tenant, has this one as a parent."""
-    for noun in later:
-        endpoint = registry.names[noun.name]
-        if endpoint.tenants:
-            return False
-        if name in endpoint.parents:
-            return True
-    return False
+    def _unknown(self, target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...], raw_path: bytes) -> NotFound:
+        """A 404 that says how far the path resolved and which endpoint may have been meant."""
+        if not nouns:
+            # The chain broke at its first token, or at the one after the alias for the caller's own account.
+            tokens = raw_path.decode("latin-1").split("/")[2 if target.version else 1 :]
+            surplus = tuple([token for token in tokens if token != ALIAS][:1])
+        nearest = next((near for near in map(self.nearest, surplus) if near), None)
+        wrong = surplus[0] if surplus else ""
+        if nearest:
+            wrong = next(token for token in surplus if self.nearest(token) == nearest)
+            message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
+        elif nouns:
+            message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
+        else:
+            message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
+        return NotFound(message, details=_extent(target, nouns, surplus))
 
 
-def _unknown(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...]) -> NotFound:
-    """A 404 that says how far the path resolved and which endpoint may have been meant."""
-    registry = ctx.app.registry
-    if not nouns:
-        # The chain broke at its first token, or at the one after the alias for the caller's own account.
-        tokens = ctx.raw_path.decode("latin-1").split("/")[2:]
-        surplus = tuple([token for token in tokens if token != ALIAS][:1])
-    nearest = next((near for near in map(registry.nearest, surplus) if near), None)
-    wrong = surplus[0] if surplus else ""
-    if nearest:
-        wrong = next(token for token in surplus if registry.nearest(token) == nearest)
-        message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
-    elif nouns:
-        message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
-    else:
-        message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
-    return NotFound(message, details=_extent(ctx, nouns, surplus))
-
-
-def _extent(ctx: Context, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def _extent(target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """How far the path resolved: the version, then each noun with its arguments, without the surplus ones."""
-    resolved = [ctx.target.version or ""]
+    resolved = [target.version or ""]
     for noun in nouns:
         args = noun.args[: len(noun.args) - len(surplus)] if noun is nouns[-1] else noun.args
         resolved.append("/".join([noun.name, *args]))

@@ -6,10 +6,11 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import orjson
 
+from .negotiation import CSV
 from .stores import Body, Rows
 
 # The first characters with which a spreadsheet begins a formula (ASVS 5.0, 1.2.10, and CR).
@@ -27,11 +28,45 @@ def pretty(payload: bytes, most: int) -> bytes:
     return indented if len(indented) <= max(4 * len(payload), 4096) else payload
 
 
+class Renderer(Protocol):
+    """How the rows of one response are written in a media type; an object of it is made for each response.
+
+    One document is one row. The pieces come in their order, and are put together as they are.
+    """
+
+    media_type: ClassVar[str]
+    """What clients name in `Accept`."""
+    content_type: ClassVar[str]
+    """What stands in `Content-Type`: the media type with its parameters."""
+    extension: ClassVar[str]
+    """The ending of a file of this type, without the dot."""
+
+    def piece(self, rows: Iterable[Body]) -> bytes:
+        """Some rows, with what stands before the first of them."""
+
+    def end(self) -> bytes:
+        """What stands after the last row; also called when there was none."""
+
+
+async def rendered(renderer: Renderer, stream: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
+    """A whole listing in the renderer's media type, piece by piece."""
+    async for rows in stream:
+        if rows.count:
+            yield renderer.piece(rows.parsed())
+    last = renderer.end()
+    if last:
+        yield last
+
+
 class CsvTable:
     """CSV (RFC 4180) of rows whose columns are those of the first piece, nested keys joined with `_`.
 
     One header line; text that a spreadsheet would take for a formula gets a `'` before it.
     """
+
+    media_type: ClassVar[str] = CSV
+    content_type: ClassVar[str] = "text/csv; charset=utf-8"
+    extension: ClassVar[str] = "csv"
 
     def __init__(self) -> None:
         self._columns: list[str] | None = None
@@ -48,11 +83,9 @@ class CsvTable:
         writer.writerows([[_cell(row.get(name)) for name in columns] for row in flat])
         return out.getvalue().encode()
 
-    async def pieces(self, stream: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
-        """The CSV of a whole listing, piece by piece."""
-        async for rows in stream:
-            if rows.count:
-                yield self.piece(rows.parsed())
+    def end(self) -> bytes:
+        """Nothing: a table ends with its last row."""
+        return b""
 
 
 def _flat(row: Any, prefix: str = "") -> dict[str, Any]:

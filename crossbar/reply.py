@@ -6,14 +6,17 @@ An operation may return any `Answer`. `None` means that there is nothing to show
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, NamedTuple, cast
 
 import orjson
 from msgspec import Struct
 
 from .stores import Body, Document, Rows
 from .target import Noun
+
+EVENT_STREAM = "text/event-stream"
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
@@ -29,13 +32,49 @@ class Page(NamedTuple):
         return cls(Rows(orjson.dumps(rows)[1:-1], len(rows), first, next))
 
 
+class Event(NamedTuple):
+    """One server-sent event: `data` as JSON, the name that clients listen for, the id that they resume from."""
+
+    data: Json
+    event: str = ""
+    id: str = ""
+
+
 class Stream(NamedTuple):
-    """A whole listing, piece by piece; nothing but the present piece is held in memory."""
+    """A whole listing, piece by piece; nothing but the present piece is held in memory.
 
-    pieces: AsyncIterator[Rows]
+    With a media type, the pieces are bytes, which go out as they are, each as soon as it is there.
+    """
+
+    pieces: AsyncIterator[Rows] | AsyncIterator[bytes]
+    media_type: str = ""
+
+    def rows(self) -> AsyncIterator[Rows]:
+        """The pieces of a listing."""
+        return cast(AsyncIterator[Rows], self.pieces)
+
+    def bytes(self) -> AsyncIterator[bytes]:
+        """The pieces of a stream with a media type."""
+        return cast("AsyncIterator[bytes]", self.pieces)
+
+    @classmethod
+    def events(cls, source: AsyncIterator[Event], keep_alive: float = 15.0) -> Stream:
+        """Server-sent events (WHATWG HTML, 9.2) as the source yields them, until it ends or the client has gone.
+
+        After `keep_alive` seconds without one, a comment tells proxies and clients that the connection lives.
+        """
+        return cls(server_sent(source, keep_alive), EVENT_STREAM)
 
 
-Answer = Document | Page | Stream | Json
+class Blob(NamedTuple):
+    """Bytes with a media type of their own; `name` is the file name that a client is offered."""
+
+    content: bytes
+    content_type: str
+    name: str = ""
+
+
+Answer = Document | Page | Stream | Blob | Json
 
 
 class Reply(Struct):
@@ -61,3 +100,42 @@ def created(answer: Answer = None, *location: Noun, **envelope: Any) -> Reply:
 def accepted(answer: Answer = None) -> Reply:
     """202: the work was taken on and is done later."""
     return Reply(answer, 202)
+
+
+async def server_sent(source: AsyncIterator[Event], keep_alive: float) -> AsyncIterator[bytes]:
+    """The bytes of an event stream; a comment at once, so that the client knows that it is connected."""
+    yield b": connected\n\n"
+    waiting: asyncio.Future[Event] | None = None
+    try:
+        while True:
+            if waiting is None:
+                waiting = asyncio.ensure_future(anext(source))
+            done, _ = await asyncio.wait({waiting}, timeout=keep_alive)
+            if not done:
+                yield b": alive\n\n"
+                continue
+            waiting = None
+            try:
+                event = done.pop().result()
+            except StopAsyncIteration:
+                return
+            yield _event(event)
+    finally:
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.wait({waiting})
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
+
+
+def _event(event: Event) -> bytes:
+    """One event on the wire; line ends cannot get into its name or id."""
+    lines = [b"data: " + orjson.dumps(event.data)]
+    if event.event:
+        lines.insert(0, b"event: " + " ".join(event.event.split()).encode())
+    if event.id:
+        lines.insert(0, b"id: " + event.id.translate(_ONE_LINE).encode())
+    return b"\n".join(lines) + b"\n\n"
+
+
+_ONE_LINE = dict.fromkeys(map(ord, "\0\r\n"))

@@ -75,8 +75,8 @@ class Resource(Endpoint):
         return (Kind(self.name, self.summary, self.unique, indexes, self.private_indexes),)
 
     def tenant(self, ctx: Context) -> str:
-        """The tenant whose documents these are."""
-        return ctx.home()
+        """The tenant whose documents these are; outside of any, what an `anywhere` resource keeps belongs to nobody."""
+        return "" if self.anywhere and ctx.tenant is None else ctx.home()
 
     async def resolve(self, ctx: Context, id: str) -> None:
         """Load the document into `ctx.found`; under a parent it must carry that parent's id."""
@@ -167,7 +167,7 @@ class Resource(Endpoint):
 
     def _refuse_reserved(self, ctx: Context, id: Any) -> None:
         """Refuse an id that no path could reach, because it would be read as the name of an endpoint."""
-        if isinstance(id, str) and id in ctx.app.registry.names:
+        if isinstance(id, str) and id in ctx.registry.names:
             raise InvalidData("id", "forbidden", "an id cannot be the name of an endpoint", value=id)
 
 
@@ -186,9 +186,16 @@ def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterat
 
 
 async def write(ctx: Context, *changes: Change) -> list[Document | None]:
-    """Carry out changes together; the store's refusals become the client's."""
+    """Carry out changes together, with those that hooks add; the store's refusals become the client's.
+
+    The documents as they now stand, None for a Delete or a Guard, as with `Store.write`.
+    """
+    added: list[Change] = []
+    if ctx.app.hooks.all and ctx.bound is not None:
+        added = await ctx.app.hooks.within(ctx, ctx.bound, changes)
     try:
-        return await ctx.app.store.write(changes)
+        written = await ctx.app.store.write([*changes, *added] if added else changes)
+        return written[: len(changes)] if added else written
     except UniqueConflict as conflict:
         field = conflict.field
         value = field_at(ctx.body, tuple(field.split(".")))

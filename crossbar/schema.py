@@ -41,6 +41,13 @@ class Schemas:
         self._documents.pop(name, None)
         self._compiled.clear()
 
+    def copy(self) -> Schemas:
+        """Another set of the same schemas, to try out changes on."""
+        made = Schemas(self._sources)
+        made._origins = dict(self._origins)
+        made._documents = dict(self._documents)
+        return made
+
     def document(self, name: str) -> dict[str, Json] | None:
         """The schema as JSON, None if there is none of that name; SchemaError if it is no JSON object."""
         if name not in self._documents:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -24,11 +24,11 @@ Size = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[int, Meta(ge=1)]
 
 
-class Group(Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of settings."""
+class Options(Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of settings; plugins declare theirs as subclasses: `class SensorOptions(Options, frozen=True)`."""
 
 
-class Server(Group, frozen=True):
+class Server(Options, frozen=True):
     """Where the server listens, and as whom it answers."""
 
     host: str = "127.0.0.1"
@@ -38,22 +38,27 @@ class Server(Group, frozen=True):
     grace: Seconds = 30
     connections: Size = 1000
     protocol: Literal["crossbar", "uvicorn"] = "crossbar"
+    admin: str = ""
+    origins: tuple[str, ...] = ()
 
 
-class StoreSettings(Group, frozen=True):
+class StoreSettings(Options, frozen=True):
     """Which store holds the documents."""
 
     url: str = "sqlite:///crossbar.db"
 
 
-class Modules(Group, frozen=True):
+class Modules(Options, frozen=True):
     """Which endpoint modules take part."""
 
     folder: str = ""
     disabled: tuple[str, ...] = ()
+    installed: bool = True
+    required: tuple[str, ...] = ()
+    start_seconds: Seconds = 10
 
 
-class Limits(Group, frozen=True):
+class Limits(Options, frozen=True):
     """What one request may bring; sizes in bytes."""
 
     target: Annotated[int, Meta(ge=64, le=16384)] = 8192
@@ -70,9 +75,11 @@ class Limits(Group, frozen=True):
     key: Size = 256
     nodes: Size = 100_000
     pretty: Size = 262_144
+    handler_seconds: Seconds = 30
+    socket_message: Size = 65_536
 
 
-class Paging(Group, frozen=True):
+class Paging(Options, frozen=True):
     """How listings are cut into pages."""
 
     page_size: Annotated[int, Meta(ge=1, le=1000)] = 50
@@ -81,7 +88,7 @@ class Paging(Group, frozen=True):
     stream_rows: Annotated[int, Meta(ge=1, le=10_000)] = 500
 
 
-class Auth(Group, frozen=True):
+class Auth(Options, frozen=True):
     """Tokens and passwords."""
 
     token_life: Seconds = 3600
@@ -90,14 +97,16 @@ class Auth(Group, frozen=True):
     hash_threads: Annotated[int, Meta(ge=1, le=16)] = 2
 
 
-class Log(Group, frozen=True):
+class Log(Options, frozen=True):
     """What is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     access: bool = True
+    slow: Size = 1000
+    blocked: Size = 200
 
 
-class Settings(Group, frozen=True):
+class Settings(Options, frozen=True):
     """Everything that can be set."""
 
     server: Server = field(default_factory=Server)
@@ -107,9 +116,11 @@ class Settings(Group, frozen=True):
     paging: Paging = field(default_factory=Paging)
     auth: Auth = field(default_factory=Auth)
     log: Log = field(default_factory=Log)
+    plugins: dict[str, dict[str, Any]] = {}
 
 
 ENVIRONMENT_PREFIX = "CROSSBAR__"
+Wanted = TypeVar("Wanted", bound=Options)
 
 
 def load(
@@ -139,7 +150,10 @@ def load(
             _merge(merged, _nested(dotted.split("."), value), origins, f"option {dotted}")
     if not merged:
         return Settings()
-    faults = sorted([*_without_foreign(merged, origins), *_faults(merged, origins)])
+    own = {table: value for table, value in merged.items() if table != PLUGINS}
+    faults = _without_foreign(own, origins)
+    merged = own | {table: value for table, value in merged.items() if table == PLUGINS}
+    faults = sorted([*faults, *_faults(merged, origins)])
     if faults:
         raise SettingsError(faults, source)
     return msgspec.convert(merged, Settings)
@@ -150,22 +164,23 @@ def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any
     return load(path, os.environ, overrides)
 
 
-def known_keys() -> list[str]:
-    """Every setting's dotted key, in the order of declaration."""
-    return [
-        f"{table.name}.{entry.name}"
-        for table in msgspec.structs.fields(Settings)
-        for entry in msgspec.structs.fields(table.type)
-    ]
+PLUGINS = "plugins"
+"""The table whose tables belong to plugins, which check them themselves."""
 
+_ENTRIES = {
+    f"{table.name}.{entry.name}": entry
+    for table in msgspec.structs.fields(Settings)
+    if table.name != PLUGINS
+    for entry in msgspec.structs.fields(table.type)
+}
 
 # Settings that are text: an environment variable that spells something else in TOML is taken as it stands.
-_TEXTS = frozenset(
-    f"{table.name}.{entry.name}"
-    for table in msgspec.structs.fields(Settings)
-    for entry in msgspec.structs.fields(table.type)
-    if isinstance(entry.default, str)
-)
+_TEXTS = frozenset(key for key, entry in _ENTRIES.items() if isinstance(entry.default, str))
+
+
+def known_keys() -> list[str]:
+    """Every setting's dotted key, in the order of declaration; those of plugins are theirs to tell."""
+    return list(_ENTRIES)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -221,19 +236,37 @@ def _without_foreign(merged: dict[str, Any], origins: Mapping[str, str], prefix:
     return faults
 
 
-def _faults(merged: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
-    """Every fault of the merged settings, as sentences that begin with the key."""
+def options(table: Mapping[str, Any], kind: type[Wanted], key: str) -> tuple[Wanted | None, list[str]]:
+    """A plugin's table of settings as its own type, or None and every fault; `key` is where the table stands."""
+    plain = msgspec.to_builtins(table)
+    faults = _faults(plain, {}, kind, (*key.split("."),))
+    if faults:
+        return None, faults
+    try:
+        return msgspec.convert(plain, kind, strict=False), []
+    except msgspec.ValidationError as error:
+        return None, [f"{key}: {error}"]
+
+
+def _faults(
+    value: Mapping[str, Any],
+    origins: Mapping[str, str],
+    kind: type[Options] = Settings,
+    place: tuple[str, ...] = (),
+) -> list[str]:
+    """Every fault of a table of settings that stands at `place`, as sentences that begin with the key."""
     import jsonschema_rs
 
-    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(Settings), offline=True)
+    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(kind), offline=True)
     faults = []
-    for error in validator.iter_errors(merged):
-        path = [str(step) for step in error.instance_path]
+    for error in validator.iter_errors(value):
+        path = [*place, *map(str, error.instance_path)]
         details = error.kind.as_dict()
         if error.kind.name == "additionalProperties":
             for name in details["unexpected"]:
                 key = ".".join([*path, name])
-                faults.append(_told(key, "no such setting" + _nearest(key), origins))
+                known = [field.name for field in msgspec.structs.fields(kind)] if place else None
+                faults.append(_told(key, "no such setting" + _nearest(key, known), origins))
         elif error.kind.name == "enum":
             offered = ", ".join(map(str, details["options"]))
             faults.append(_told(".".join(path), f"must be one of {offered}", origins))
@@ -247,7 +280,11 @@ def _told(key: str, what: str, origins: Mapping[str, str]) -> str:
     return f"{key}: {what} (from {origin})" if origin else f"{key}: {what}"
 
 
-def _nearest(key: str) -> str:
-    tables = [table.name for table in msgspec.structs.fields(Settings)]
-    near = difflib.get_close_matches(key, known_keys() if "." in key else tables, 1, 0.5)
+def _nearest(key: str, known: Sequence[str] | None = None) -> str:
+    """The name that may have been meant: one of `known`, or else a key or a table of the settings."""
+    if known is not None:
+        key = key.rpartition(".")[2]
+    else:
+        known = known_keys() if "." in key else [table.name for table in msgspec.structs.fields(Settings)]
+    near = difflib.get_close_matches(key, known, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

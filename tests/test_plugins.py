@@ -12,7 +12,7 @@ import pytest
 
 from crossbar import Crossbar, Resource
 from crossbar.errors import CrossbarError, DefinitionError
-from crossbar.plugins import BUNDLED, Found, bundled_folder, declare, find, schema_files
+from crossbar.plugins import BUNDLED, Folder, Found, bundled_folder, declare, schema_files
 from crossbar.settings import Modules
 from crossbar.stores.memory import MemoryStore
 from crossbar.testing import QUICK, Client, World, small_world
@@ -51,7 +51,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def only(folder: Path) -> Found:
     """Give the one thing that is found in a folder."""
-    [found] = find(folder)
+    [found] = Folder(folder).find()
     return found
 
 
@@ -97,7 +97,7 @@ def test_several_endpoints_in_a_file(folder: Path) -> None:
             name = "two"
         """,
     )
-    assert ["one", "two"] == [found.name for found in find(folder)]
+    assert ["one", "two"] == [found.name for found in Folder(folder).find()]
 
 
 def test_files_are_found_in_the_order_of_their_names(folder: Path) -> None:
@@ -105,28 +105,28 @@ def test_files_are_found_in_the_order_of_their_names(folder: Path) -> None:
     write(folder, "beta.toml", "")
     write(folder, "alpha.py", GOOD.replace("phones", "alpha"))
     write(folder, "gamma.py", GOOD.replace("phones", "gamma"))
-    assert ["alpha", "beta", "gamma"] == [found.name for found in find(folder)]
+    assert ["alpha", "beta", "gamma"] == [found.name for found in Folder(folder).find()]
 
 
 @pytest.mark.parametrize("name", ["_private.py", "__init__.py", ".hidden.py", "notes.txt", "README.md", "notes.toml~"])
 def test_files_that_are_no_modules(folder: Path, name: str) -> None:
     """Private files, hidden files and other kinds of file are left alone."""
     write(folder, name, "this would fail(")
-    assert [] == list(find(folder))
+    assert [] == list(Folder(folder).find())
 
 
 def test_folders_are_no_modules(folder: Path) -> None:
     """A folder beside the modules is left alone, also one that is called like a module."""
     (folder / "phones.py").mkdir()
     (folder / "schemas").mkdir()
-    assert [] == [found.name for found in find(folder) if not found.fault]
+    assert [] == [found.name for found in Folder(folder).find() if not found.fault]
 
 
 @pytest.mark.parametrize("name", ["Phones.py", "my-phones.toml"])
 def test_a_module_that_cannot_be_named_so_is_told(folder: Path, name: str) -> None:
     """A file that looks like a module but has a name that no noun can have is reported, not passed over."""
     path = write(folder, name, GOOD if name.endswith(".py") else "")
-    assert [str(path)] == [found.origin for found in find(folder) if found.fault]
+    assert [str(path)] == [found.origin for found in Folder(folder).find() if found.fault]
 
 
 BROKEN = [
@@ -374,7 +374,7 @@ def test_schemas_beside_the_modules(folder: Path) -> None:
 
 def test_the_bundled_modules() -> None:
     """Every bundled module loads, and these are their nouns."""
-    found = list(find(bundled_folder(), BUNDLED))
+    found = list(Folder(bundled_folder(), BUNDLED).find())
     assert ([], BUNDLED_NAMES) == ([one.fault for one in found if one.fault], sorted(one.name for one in found))
 
 

@@ -104,10 +104,10 @@ def test_greedy_endpoints_are_known() -> None:
 def test_dispatch_is_made_once_for_each_dialect() -> None:
     """The dispatch of a dialect is made when it is first asked for, and again when an endpoint joined."""
     found = registry(Phones())
-    first = found.dispatch("crossbar", CrossbarDialect.verbs)
-    assert first is found.dispatch("crossbar", CrossbarDialect.verbs)
+    first = found.dispatch(CrossbarDialect())
+    assert first is found.dispatch(CrossbarDialect())
     found.add(Files(), "files.py")
-    assert {"files", "phones"} == set(found.dispatch("crossbar", CrossbarDialect.verbs))
+    assert {"files", "phones"} == set(found.dispatch(CrossbarDialect()))
 
 
 @pytest.mark.parametrize(

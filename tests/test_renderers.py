@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbar.renderers import MOST_COLUMNS, CsvTable, file_name, pretty
+from crossbar.renderers import MOST_COLUMNS, CsvTable, file_name, pretty, rendered
 from crossbar.stores import Rows
 from crossbar.testing import Client, World, small_world
 
@@ -165,7 +165,7 @@ async def test_pieces() -> None:
         for rows in ([], [{"a": 1}], [], [{"a": 2}, {"a": 3}]):
             yield Rows(orjson.dumps(rows)[1:-1], len(rows), None, None)
 
-    assert [b"a\r\n1\r\n", b"2\r\n3\r\n"] == [piece async for piece in CsvTable().pieces(stream())]
+    assert [b"a\r\n1\r\n", b"2\r\n3\r\n"] == [piece async for piece in rendered(CsvTable(), stream())]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import rich_click as click
 
 from ..app import Crossbar
 from ..errors import SettingsError
+from ..log import AccessLog
 from ..settings import Settings, from_environment
 from ..stores import Store
 from .output import Failure
@@ -50,13 +51,12 @@ def wrong(error: SettingsError) -> Failure:
 
 def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, list[str]]:
     """The application, and a sentence for everything that is out of order with its modules."""
-    heard = _Heard()
     logger = logging.getLogger("crossbar")
-    propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(heard)
+    # NOTE: what is out of order is told by the command, in a better place than the log.
+    silenced, logger.disabled = logger.disabled, True
     try:
-        app = Crossbar(settings, store=store)
-        return app, heard.sentences
+        app = Crossbar(settings, store=store, access_log=AccessLog() if settings.log.access else None)
+        return app, app.plugins.faults()
     except SettingsError as error:
         raise wrong(error) from None
     except OSError as error:
@@ -64,8 +64,7 @@ def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, 
             f"modules.folder: cannot read {error.filename}: {error.strerror}; name another folder", 2
         ) from None
     finally:
-        logger.removeHandler(heard)
-        logger.propagate = propagated
+        logger.disabled = silenced
 
 
 def assemble_unopened(settings: Settings) -> tuple[Crossbar, list[str]]:
@@ -88,17 +87,6 @@ async def closed_after(app: Crossbar) -> AsyncIterator[None]:
 def shown(text: str) -> str:
     """The text without the passwords of the URLs in it."""
     return _PASSWORD.sub(r"\1***@", text)
-
-
-class _Heard(logging.Handler):
-    """Keeps what is logged while an application is put together, to be told in a better place."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sentences: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.sentences.append(record.getMessage())
 
 
 def spare_the_collector() -> None:

@@ -11,11 +11,13 @@ import rich_click as click
 from ..app import Crossbar
 from ..dialects import Dialect
 from ..dispatch import Bound, Place
-from ..endpoint import UNBOUNDED, VERBS, Endpoint
+from ..endpoint import SOCKET, UNBOUNDED, VERBS, Endpoint
 from .assembly import assemble_unopened, config_option, load_settings
 from .output import first_sentence, print_json, print_table
 
 TENANT = "/accounts/{account_id}"
+_SHOWN = {SOCKET: "WebSocket"}
+_ORDER = (*VERBS, *_SHOWN.values())
 
 
 class Row(NamedTuple):
@@ -55,7 +57,7 @@ def command(as_json: bool, config: str | None) -> None:
 
 def routes(app: Crossbar, dialect: Dialect) -> Iterator[Row]:
     """Every verb and path that the application answers in a dialect, endpoint by endpoint."""
-    dispatch = app.registry.dispatch(dialect.name, dialect.verbs)
+    dispatch = app.registry.dispatch(dialect)
     for entry in app.registry:
         if entry.fault:
             continue
@@ -65,8 +67,9 @@ def routes(app: Crossbar, dialect: Dialect) -> Iterator[Row]:
                 for verb, bound in place.verbs.items():
                     if not _repeats(place, bound):
                         path = f"/v2{prefix}/{_below(entry.endpoint, place, bound)}"
+                        verb = _SHOWN.get(verb, verb)
                         rows.add(Row(verb, path, entry.name, bound.route.name, first_sentence(bound.call)))
-        yield from sorted(rows, key=lambda row: (row.path.count("/"), row.path, VERBS.index(row.verb)))
+        yield from sorted(rows, key=lambda row: (row.path.count("/"), row.path, _ORDER.index(row.verb)))
 
 
 def _prefixes(endpoint: Endpoint) -> Iterator[str]:
@@ -81,7 +84,7 @@ def _prefixes(endpoint: Endpoint) -> Iterator[str]:
 
 def _below(endpoint: Endpoint, place: Place, bound: Bound) -> str:
     """The endpoint's name and what comes after it; a parameter is called as in the method."""
-    names = list(inspect.signature(bound.call).parameters)[1:]
+    names = list(inspect.signature(bound.call).parameters)[2 if bound.route.verb == SOCKET else 1 :]
     if endpoint.tenants and names:
         names[0] = "account_id"
     parts = [

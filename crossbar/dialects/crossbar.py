@@ -11,9 +11,10 @@ import orjson
 from .. import renderers
 from .._version import __version__
 from ..dates import gregorian
+from ..dispatch import CROSSBAR
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
-from ..negotiation import CSV, JSON, accepts_body, essence, named
+from ..negotiation import JSON, accepts_body, essence, named
 from ..pagination import Listing
 from ..reply import Page, Reply, Stream
 from ..stores import Document, Rows
@@ -30,21 +31,13 @@ CONTROL = frozenset(
     {"accept", "ascending", "auth_token", "descending", "fields", "full_docs", "page_size", "paginate"}
     | {"pretty_print", "should_soft_delete", "start_key", "verb"}
 )
-TUNNELLED_TYPES = frozenset({JSON, CSV})
 
 
 class CrossbarDialect:
     """Kazoo's conventions: `/v2/accounts/{id}/devices/{id}`, `data` in and out, tokens in `X-Auth-Token`."""
 
     name: ClassVar[str] = "crossbar"
-    verbs: ClassVar[Mapping[str, str]] = {
-        "find": "GET",
-        "create": "PUT",
-        "read": "GET",
-        "replace": "POST",
-        "patch": "PATCH",
-        "delete": "DELETE",
-    }
+    verbs: ClassVar[Mapping[str, str]] = CROSSBAR.verbs
 
     def claims(self, raw_path: bytes) -> bool:
         """Whether the path begins with a version."""
@@ -98,7 +91,7 @@ class CrossbarDialect:
             accept = ctx.word("accept")
             if isinstance(accept, str):
                 # NOTE: as with Kazoo, a format that nobody knows means JSON here; only the header can lead to a 406.
-                ctx.accept = named(accept) if named(accept) in TUNNELLED_TYPES else JSON
+                ctx.accept = named(accept) if named(accept) in ctx.app.renderers else JSON
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
 
@@ -118,12 +111,12 @@ class CrossbarDialect:
         return listing_words(ctx)
 
     def success(self, ctx: Context, reply: Reply) -> None:
-        """The answer in an envelope, or as CSV without one."""
+        """The answer in an envelope, or without one in another media type."""
         ctx.status = reply.status or _status(ctx)
         ctx.response_headers.extend(reply.headers)
         answer = reply.answer
-        if ctx.media_type == CSV:
-            self._as_csv(ctx, answer)
+        if ctx.media_type != JSON and ctx.media_type in ctx.app.renderers:
+            self._as_file(ctx, answer, ctx.app.renderers[ctx.media_type]())
             return
         ctx.response_headers.append(_JSON_TYPE)
         envelope: dict[str, Any] = {}
@@ -144,7 +137,7 @@ class CrossbarDialect:
         elif isinstance(answer, Stream):
             self._facts(ctx, envelope, None)
             envelope.update(reply.envelope)
-            ctx.payload = _streamed(answer.pieces, envelope)
+            ctx.payload = _streamed(answer.rows(), envelope)
             return
         else:
             envelope["data"] = {} if answer is None else answer
@@ -204,22 +197,23 @@ class CrossbarDialect:
                 payload = renderers.pretty(payload, ctx.app.settings.limits.pretty)
         ctx.payload = payload
 
-    def _as_csv(self, ctx: Context, answer: Any) -> None:
-        """Rows, or one document, as a CSV file."""
-        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.word("file_name"), "csv")
+    def _as_file(self, ctx: Context, answer: Any, renderer: renderers.Renderer) -> None:
+        """Rows, or one document, as a file of the renderer's media type."""
+        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.word("file_name"), renderer.extension)
         ctx.response_headers += [
-            (b"content-type", b"text/csv; charset=utf-8"),
+            (b"content-type", renderer.content_type.encode()),
             (b"content-disposition", f'attachment; filename="{name}"'.encode()),
         ]
-        table = renderers.CsvTable()
         if isinstance(answer, Stream):
-            ctx.payload = table.pieces(answer.pieces)
-        elif isinstance(answer, Page):
-            ctx.payload = table.piece(answer.rows.parsed())
+            ctx.payload = renderers.rendered(renderer, answer.rows())
+            return
+        if isinstance(answer, Page):
+            rows = answer.rows.parsed()
         elif isinstance(answer, Document):
-            ctx.payload = table.piece([answer.data()])
+            rows = [answer.data()]
         else:
-            ctx.payload = table.piece(answer if isinstance(answer, list) else [answer or {}])
+            rows = answer if isinstance(answer, list) else [answer or {}]
+        ctx.payload = renderer.piece(rows) + renderer.end()
 
 
 _JSON_TYPE = (b"content-type", b"application/json")

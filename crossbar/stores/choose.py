@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
@@ -12,16 +12,25 @@ from . import Store
 FORMS = "memory:, sqlite:///file.db (in the working folder) or sqlite:////folder/file.db"
 
 
-def store_at(url: str, clock: Callable[[], float] = time.time) -> Store:
-    """The store that a URL names, not yet open; `clock` gives Unix seconds. Its code is imported only now."""
+Clock = Callable[[], float]
+Factory = Callable[[str, Clock], Store]
+
+
+def store_at(url: str, clock: Clock = time.time, others: Mapping[str, Factory] | None = None) -> Store:
+    """The store that a URL names, not yet open; `clock` gives Unix seconds. Its code is imported only now.
+
+    `others` are the stores of plugins, by the scheme of their URLs.
+    """
     scheme = urlsplit(url).scheme
-    if scheme not in SCHEMES:
+    made = SCHEMES.get(scheme) or (others or {}).get(scheme)
+    if made is None:
         # NOTE: the URL is not repeated, since those of other stores hold passwords.
-        raise SettingsError([f"store.url: {scheme or 'this'!r} is not a store; write {FORMS}"], "store")
-    return SCHEMES[scheme](url, clock)
+        also = f", or the URL of {', '.join(sorted(others))}" if others else ""
+        raise SettingsError([f"store.url: {scheme or 'this'!r} is not a store; write {FORMS}{also}"], "store")
+    return made(url, clock)
 
 
-def _memory(url: str, clock: Callable[[], float]) -> Store:
+def _memory(url: str, clock: Clock) -> Store:
     from .memory import MemoryStore
 
     if url not in ("memory:", "memory://"):
@@ -29,7 +38,7 @@ def _memory(url: str, clock: Callable[[], float]) -> Store:
     return MemoryStore(clock)
 
 
-def _sqlite(url: str, clock: Callable[[], float]) -> Store:
+def _sqlite(url: str, clock: Clock) -> Store:
     from .sqlite import SqliteStore
 
     # NOTE: cut by hand, as a file's name may hold `?`, `#` and `%`, which mean something in a URL.
@@ -39,4 +48,4 @@ def _sqlite(url: str, clock: Callable[[], float]) -> Store:
     return SqliteStore(path, clock=clock)
 
 
-SCHEMES: dict[str, Callable[[str, Callable[[], float]], Store]] = {"memory": _memory, "sqlite": _sqlite}
+SCHEMES: dict[str, Factory] = {"memory": _memory, "sqlite": _sqlite}

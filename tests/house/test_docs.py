@@ -88,7 +88,11 @@ def test_every_hook_is_there() -> None:
     names = [hook.partition("(")[0] for hook in HOOKS if not hook.startswith("@")]
     assert (True, []) == (
         len(names) > 10,
-        [name for name in names if not (hasattr(crossbar.Endpoint, name) or name in crossbar.endpoint.OPERATIONS)],
+        [
+            name
+            for name in names
+            if not hasattr(crossbar.Endpoint, name) and name not in (*crossbar.endpoint.OPERATIONS, "socket")
+        ],
     )
 
 

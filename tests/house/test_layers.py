@@ -21,10 +21,13 @@ MODULES = ROOT / "modules"
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "response", "testing", "protocol."),
-    5: ("pipeline", "plugins", "explain", "demo."),
-    4: ("resource", "registry", "dialects.", "stores."),
-    3: ("conditional", "endpoint", "dispatch", "dialects", "auth", "passwords", "tenants", "renderers"),
+    6: ("app", "response", "sockets", "testing.", "protocol."),
+    5: ("pipeline", "plugins.", "explain", "demo."),
+    4: ("resource", "mounted", "dialects.", "stores."),
+    3: (
+        *("conditional", "endpoint", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
+        *("hooks", "watch"),
+    ),
     2: ("context",),
     1: (
         *("target", "reply", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
@@ -36,11 +39,11 @@ ROWS: dict[int, tuple[str, ...]] = {
 # What a file may name for the type checker only, though it stands higher, and why.
 UPWARD: dict[str, tuple[frozenset[str], str]] = {
     "context": (
-        frozenset({"app", "auth", "dialects", "dispatch", "endpoint"}),
+        frozenset({"app", "auth", "dialects", "dispatch", "endpoint", "mounted", "registry"}),
         "a context carries what the stages above it learned; it makes none of it",
     ),
     "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),
-    "dialects": (frozenset({"registry"}), "the port says what a dialect is asked with"),
+    "plugins.changes": (frozenset({"app"}), "it changes the application that it is given"),
     "body": (frozenset({"context"}), "the body is read off the connection that the context holds"),
     "explain": (frozenset({"app"}), "it explains an application that somebody hands to it"),
 }
@@ -51,7 +54,8 @@ FOREIGN: dict[str, frozenset[str]] = {
     "passwords": frozenset({"argon2"}),
     "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop"}),
     "protocol.": frozenset({"httptools", "uvicorn"}),
-    "testing": frozenset({"starlette"}),
+    "sockets": frozenset({"starlette"}),
+    "testing.": frozenset({"anyio", "pytest", "starlette"}),
     "stores.mongo": frozenset({"bson", "pymongo"}),
 }
 EVERYWHERE = frozenset({"jsonschema_rs", "msgspec", "orjson"})
@@ -165,8 +169,8 @@ def test_the_ground_needs_no_framework(name: str) -> None:
     """Rows 0 and 1 import the standard library, orjson, jsonschema_rs and msgspec, and no socket."""
     assert set() == outside(name) - EVERYWHERE
     sockets = {"socket", "socketserver", "http", "ssl", "asyncio"} & {found.of for found in IMPORTS[name]}
-    # NOTE: the log asks the running loop for a timer, the body for a time limit; they open nothing.
-    assert ({"asyncio"} if name in ("log", "body") else set()) == sockets
+    # NOTE: the log asks the running loop for a timer, body and reply for a time limit; they open nothing.
+    assert ({"asyncio"} if name in ("log", "body", "reply") else set()) == sockets
 
 
 @pytest.mark.parametrize("name", FILES)

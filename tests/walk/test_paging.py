@@ -492,6 +492,7 @@ async def test_a_stream_beside_writers(home: Home) -> None:
     async def write() -> None:
         while not done.is_set():
             await home.delete(f"/devices/{await home.made('/devices', {'name': 'x'})}")
+            await asyncio.sleep(0)  # a store in memory never waits, so nobody else would have a turn
 
     writer = asyncio.create_task(write())
     try:

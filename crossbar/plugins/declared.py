@@ -1,0 +1,45 @@
+"""Resources declared in TOML, without code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import DefinitionError
+from ..resource import Resource
+
+_KEYS = {"name", "description", "schema", "summary", "unique", "indexes", "parents"}
+
+
+def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
+    """A resource out of its declaration: `name`, `description`, `schema`, `summary`, `unique`, `indexes`, `parents`."""
+    unknown = sorted(set(declared) - _KEYS)
+    if unknown:
+        raise DefinitionError(f"unknown keys {', '.join(unknown)}; there are {', '.join(sorted(_KEYS))}")
+    name = _text("name", declared.get("name", default_name))
+    if not name:
+        raise DefinitionError("name is empty: write the noun that the resource answers to")
+    description = _text("description", declared.get("description", f"Documents of the kind {name}."))
+    facts: dict[str, Any] = {"name": name, "__doc__": description}
+    for key in ("summary", "unique", "indexes"):
+        if key in declared:
+            facts[key] = _names(key, declared[key])
+    facts["schema"] = _text("schema", declared.get("schema", ""))
+    parents = declared.get("parents", {})
+    if not isinstance(parents, dict) or not all(isinstance(field, str) for field in parents.values()):
+        raise DefinitionError('parents must be a table of nouns and fields, such as users = "owner_id"')
+    facts["parents"] = parents
+    made = type(name.title().replace("_", ""), (Resource,), facts)()
+    assert isinstance(made, Resource)
+    return made
+
+
+def _names(key: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DefinitionError(f"{key} must be a list of field names")
+    return tuple(value)
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise DefinitionError(f"{key} must be text")
+    return value
