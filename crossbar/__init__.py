@@ -18,6 +18,7 @@ if _typing.TYPE_CHECKING:
     from .errors import (
         BadIdentifier,
         BadRequest,
+        Changed,
         Conflict,
         CrossbarError,
         Forbidden,
@@ -54,6 +55,7 @@ __all__ = [
     "Blob",
     "Body",
     "Change",
+    "Changed",
     "Conflict",
     "Context",
     "Crossbar",
@@ -133,6 +135,7 @@ _HOMES = {
     "errors": (
         "BadIdentifier",
         "BadRequest",
+        "Changed",
         "Conflict",
         "CrossbarError",
         "Forbidden",

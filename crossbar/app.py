@@ -26,6 +26,7 @@ from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
 from .errors import StoreUnavailable
 from .hooks import Hooks
+from .life import Life
 from .log import AccessLog
 from .negotiation import CSV
 from .pagination import StartKeys
@@ -100,8 +101,7 @@ class Crossbar:
         self.watch = Watch(self.settings.limits.handler_seconds)
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
-        self._running: AsyncExitStack | None = None
-        self._starting = asyncio.Lock()
+        self._life = Life(self._open)
 
     # What is served.
 
@@ -115,20 +115,21 @@ class Crossbar:
             await self._converse(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._running is None:
-            await self.start()
         ctx = self._arrived(scope, receive, send)
         if ctx.raw_path == b"/livez" or ctx.raw_path == b"/readyz":
             await self._probe(ctx.raw_path, send)
             return
+        if self._life.loop is not asyncio.get_running_loop():
+            await walk(ctx, (self.open_late,))
         registry = ctx.registry
         registry.active += 1
         try:
-            self.watch.begin(ctx)
-            try:
-                await walk(ctx)
-            finally:
-                self.watch.end(ctx)
+            if not ctx.status:
+                self.watch.begin(ctx)
+                try:
+                    await walk(ctx)
+                finally:
+                    self.watch.end(ctx)
             walked = time.perf_counter() - ctx.started
             await respond(ctx, receive, send)
             for endpoint, _ in ctx.resolved:
@@ -147,9 +148,9 @@ class Crossbar:
         # PERF: what only WebSockets need is imported when the first of them comes.
         from .sockets import converse
 
-        if self._running is None:
-            await self.start()
         ctx = self._arrived(scope, receive, send)
+        if self._life.loop is not asyncio.get_running_loop():
+            await walk(ctx, (self.open_late,))
         registry = ctx.registry
         registry.active += 1
         try:
@@ -166,7 +167,8 @@ class Crossbar:
         ctx.started = time.perf_counter()
         ctx.receive = receive
         ctx.send = send
-        if ctx.root_path:
+        # NOTE: a host may have shortened the path without a word in `root_path`.
+        if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
             ctx.descend()
         sent = ctx.headers.get(b"x-request-id")
         if sent is not None and _REQUEST_ID.fullmatch(sent):
@@ -195,6 +197,7 @@ class Crossbar:
         status, told = 200, "alive"
         if path == b"/readyz":
             try:
+                await self.start()
                 await self.store.health()
                 told = "ready"
             except StoreUnavailable:
@@ -216,28 +219,33 @@ class Crossbar:
             await self.stop()
 
     async def start(self) -> None:
-        """Open the store and the endpoints' own resources; a second call does nothing."""
-        async with self._starting:
-            if self._running is not None:
-                return
-            async with AsyncExitStack() as opening:
-                opening.push_async_callback(self.store.close)
-                opening.callback(self.hasher.close)
-                opening.callback(self.watch.stop)
-                await self.open_kinds()
-                signing, sealing = await auth.keys_of(self.store, self.clock)
-                self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
-                self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
-                await opening.enter_async_context(self.changes.running())
-                self._running = opening.pop_all()
+        """Open the store and the endpoints' own resources; a second call does nothing.
+
+        CrossbarError if they are open on another event loop, which is not closed.
+        """
+        await self._life.start()
 
     async def stop(self) -> None:
-        """Close what `start` opened; what was acknowledged is safe."""
-        if self._running is not None:
-            running, self._running = self._running, None
-            await running.aclose()
+        """Close what `start` opened; what was acknowledged is safe. It can be started again."""
+        await self._life.stop()
         if self.access_log is not None:
             self.access_log.flush()
+
+    async def open_late(self, ctx: Context) -> None:
+        """Start with the first request, where no lifespan was run; a failure to start is answered like any other."""
+        await self.start()
+        ctx.registry = self.registry
+        ctx.started = time.perf_counter()
+
+    async def _open(self, opening: AsyncExitStack) -> None:
+        opening.push_async_callback(self.store.close)
+        opening.callback(self.hasher.close)
+        opening.callback(self.watch.stop)
+        await self.open_kinds()
+        signing, sealing = await auth.keys_of(self.store, self.clock)
+        self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
+        self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
+        await opening.enter_async_context(self.changes.running())
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

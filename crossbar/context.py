@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus
 
 from .errors import BadRequest, NotFound
+from .root_path import UNRESERVED, below_mount
 from .target import Target
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Context:
         # What the transport says. A WebSocket begins as a GET.
         self.method: str = scope.get("method", "GET")
         # A server need not send the raw path; what it decoded is then encoded again, so that it is decoded once.
-        self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"], safe=_PATH).encode()
+        self.raw_path: bytes = scope.get("raw_path") or quote(scope["path"], safe=UNRESERVED).encode()
         self.query_string: bytes = scope.get("query_string", b"")
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.root_path: str = scope.get("root_path", "")
@@ -133,12 +134,9 @@ class Context:
 
         `root_path` is percent-encoded from here on, ready for `Location` and links.
         """
-        root_path = self.root_path.rstrip("/")
-        path: str = self.scope["path"]
-        if path == root_path or path.startswith(f"{root_path}/"):
-            # NOTE: the raw path may spell the same place in other ways, but with as many segments.
-            self.raw_path = b"/" + b"/".join(self.raw_path.split(b"/")[1 + root_path.count("/") :])
-        self.root_path = quote(root_path, safe=_PATH)
+        outer: str = self.scope.get("app_root_path", "")
+        self.raw_path, root_path = below_mount(self.scope["path"], self.raw_path, self.root_path.rstrip("/"), outer)
+        self.root_path = quote(root_path, safe=UNRESERVED)
 
     def header(self, name: bytes) -> str | None:
         """The value of a header field (lower-case name), None if the request has none."""
@@ -162,6 +160,16 @@ class Context:
         if self.listing_asked is None:
             self.listing_asked = self.dialect.listing(self)
         return self.listing_asked
+
+    def start(self) -> str | None:
+        """The plain key at which the listing that is asked for begins, None for its beginning.
+
+        BadRequest if the client's `start_key` is expired, changed, or of another listing.
+        """
+        listing = self.listing()
+        if listing.page.start is None:
+            return None
+        return self.app.start_keys.open(listing.page.start, self.binding(listing), self.started_at)
 
     def document(self) -> Document:
         """The document that the path leads to, as `resolve` found it."""
@@ -196,7 +204,6 @@ class Context:
 
 
 _NOWHERE = Target(None, ())
-_PATH = "/:@!$&'()*+,;=~-._"
 
 
 def parse_query(raw: bytes, *, most: int, longest: int) -> list[tuple[str, str]]:

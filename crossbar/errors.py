@@ -13,6 +13,7 @@
     │   ├── NotAcceptable           406  not_acceptable
     │   ├── RequestTimeout          408  request_timeout
     │   ├── Conflict                409  datastore_conflict
+    │   │   └── Changed             409  datastore_conflict; somebody else changed the document meanwhile
     │   ├── PreconditionFailed      412  precondition_failed
     │   ├── ContentTooLarge         413  content_too_large
     │   ├── UriTooLong              414  uri_too_long
@@ -197,6 +198,12 @@ class Conflict(Refusal):
     status = 409
     word = "datastore_conflict"
     message = "conflicting documents"
+
+
+class Changed(Conflict):
+    """Somebody else changed the document between reading and writing it; reading and writing it again may help."""
+
+    message = "somebody else changed the document meanwhile: read it again and repeat the change"
 
 
 class PreconditionFailed(Refusal):

@@ -15,6 +15,9 @@ AsgiApp = Callable[
     [MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
 ]
 
+# What a host of Starlette's kind notes about its own routes; an application that finds it would make links with them.
+_OF_THE_HOST = frozenset({"app", "app_root_path", "endpoint", "path_params", "router"})
+
 
 class Handover(NamedTuple):
     """An answer that somebody else gives: the application that writes it, and what it is told of the request."""
@@ -55,9 +58,9 @@ class Mounted(Endpoint):
         depth = len(ctx.args) + len(ctx.raw_path) - len(ctx.raw_path.rstrip(b"/"))
         below = b"".join([b"/" + segment for segment in ctx.raw_path.split(b"/")[-depth:]]) if depth else b""
         above = ctx.raw_path.removesuffix(below).decode("latin-1")
-        root_path = ctx.scope.get("root_path", "") + unquote(above)
+        root_path = unquote(ctx.root_path + above)
         return {
-            **ctx.scope,
+            **{key: value for key, value in ctx.scope.items() if key not in _OF_THE_HOST},
             "path": root_path + unquote(below.decode("latin-1")),
             "root_path": root_path,
             "crossbar": ctx,

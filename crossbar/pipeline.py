@@ -11,19 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from .auth import ANONYMOUS
-from .body import read_body
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
 from .dialects import choose
 from .endpoint import Endpoint
 from .errors import (
-    BadRequest,
     Conflict,
     Fault,
-    HeadersTooLarge,
     MethodNotAllowed,
     NotAcceptable,
     Refusal,
@@ -33,15 +30,14 @@ from .errors import (
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
-    UriTooLong,
 )
 from .mounted import Handover
 from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type
-from .renderers import file_name
+from .opening import has_body, open_raw, open_with_body, refuse_oversize
+from .rendering import begin, location, rendered_by, unwrapped
 from .reply import Blob, Reply, Stream
 from .stores import Document
-from .target import split_path
 from .watch import blame
 
 logger = logging.getLogger("crossbar")
@@ -52,63 +48,27 @@ WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 def tokenize(ctx: Context) -> None:
     """1. Which dialect, and which nouns: the raw path within its limits, split, each token decoded once."""
     app = ctx.app
-    limits = app.settings.limits
-    path = ctx.raw_path
-    if len(path) + len(ctx.query_string) > limits.target:
-        raise UriTooLong(f"the path and query are longer than {limits.target} bytes")
-    headers = ctx.scope["headers"]
-    if len(headers) > limits.header_count or sum([len(name) + len(value) for name, value in headers]) > limits.headers:
-        raise HeadersTooLarge(f"more than {limits.header_count} header fields, or {limits.headers} bytes of them")
-    if path[:1] != b"/":
-        raise BadRequest("the request target must be a path", word="bad_path")
-    ctx.dialect = choose(app.dialects, path)
-    if path.count(b"/") > limits.segments:
-        raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
-    # PERF: a short path of plain characters cannot hold a long segment or a control character.
-    if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
-        for token in split_path(path):
-            if len(token) > limits.segment or not token.isprintable():
-                raise BadRequest(
-                    f"a segment of the path is longer than {limits.segment} characters or holds control characters",
-                    word="bad_path",
-                )
-    ctx.target = ctx.dialect.target(path, ctx.registry)
+    ctx.dialect = choose(app.dialects, ctx.raw_path)
+    refuse_oversize(ctx)
+    ctx.target = ctx.dialect.target(ctx.raw_path, ctx.registry)
 
 
 def open_request(ctx: Context) -> Awaitable[None] | None:
     """2. What the query and the body say: words decoded, the body read up to its limit, the verb known."""
     limits = ctx.app.settings.limits
     if ctx.registry.raw and ctx.target.nouns and ctx.target.nouns[-1].name in ctx.registry.raw:
-        _open_raw(ctx)
+        open_raw(ctx)
         return None
     if ctx.query_string:
         words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
         ctx.query = dict(words)
         if len(ctx.query) != len(words):
             ctx.dialect.refuse_repeated(words)
-    if ctx.method in WITHOUT_BODY or not _has_body(ctx):
+    if ctx.method in WITHOUT_BODY or not has_body(ctx):
         ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
         ctx.dialect.read(ctx)
         return None
-    return _open_with_body(ctx)
-
-
-def _open_raw(ctx: Context) -> None:
-    """Leave body and query to the endpoint; only the token is looked for in them."""
-    limits = ctx.app.settings.limits
-    words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
-    ctx.query = dict(words)
-    ctx.dialect.read(ctx)
-    ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
-    ctx.accept = None
-
-
-async def _open_with_body(ctx: Context) -> None:
-    encoding = ctx.header(b"content-encoding")
-    if encoding is not None and encoding.lower() != "identity":
-        raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
-    ctx.raw_body = await read_body(ctx)
-    ctx.dialect.read(ctx)
+    return open_with_body(ctx)
 
 
 def authenticate(ctx: Context) -> Awaitable[None] | None:
@@ -250,61 +210,15 @@ def render(ctx: Context) -> Awaitable[None] | None:
             ctx.status = 304
             return None
     if isinstance(answer, Document) and bound.route.operation == "create" and not reply.location:
-        ctx.response_headers.append((b"location", _location(ctx, answer.id)))
+        ctx.response_headers.append((b"location", location(ctx, answer.id)))
     if reply.location:
         ctx.response_headers.append((b"location", ctx.dialect.path(ctx, reply.location).encode()))
     if isinstance(answer, (Blob, Handover)) or (isinstance(answer, Stream) and answer.media_type):
-        return _unwrapped(ctx, reply, answer)
+        return unwrapped(ctx, reply, answer)
     if "render" in bound.endpoint.overrides:
-        return _render(ctx, bound.endpoint, reply)
+        return rendered_by(bound.endpoint, ctx, reply)
     ctx.dialect.success(ctx, reply)
-    return None if isinstance(ctx.payload, bytes) else _begin(ctx, ctx.payload)
-
-
-def _unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> Awaitable[None] | None:
-    """Leave an answer that has a form of its own without an envelope, whatever the dialect."""
-    ctx.status = reply.status or 200
-    ctx.response_headers.extend(reply.headers)
-    if isinstance(answer, Handover):
-        ctx.handover = answer
-        return None
-    if isinstance(answer, Blob):
-        ctx.response_headers.append((b"content-type", answer.content_type.encode("latin-1")))
-        if answer.name:
-            stem, _, ending = answer.name.rpartition(".")
-            name = file_name(stem or ending, ending if stem else "bin")
-            ctx.response_headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
-        ctx.payload = answer.content
-        return None
-    ctx.response_headers.append((b"content-type", answer.media_type.encode("latin-1")))
-    return _begin(ctx, answer.bytes())
-
-
-async def _render(ctx: Context, endpoint: Endpoint, reply: Reply) -> None:
-    """Let the endpoint render its answer; what it leaves is the dialect's."""
-    payload = await endpoint.render(ctx, reply.answer)
-    ctx.dialect.success(ctx, reply)
-    if payload is not None:
-        ctx.response_headers = [pair for pair in ctx.response_headers if pair[0] != b"content-type"]
-        ctx.response_headers.append((b"content-type", ctx.media_type.encode()))
-        ctx.payload = payload
-    elif not isinstance(ctx.payload, bytes):
-        await _begin(ctx, ctx.payload)
-
-
-async def _begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:
-    """Fetch the first piece of a stream here, so that a failure to read it is still an error like any other."""
-    ctx.payload = _resumed(await anext(pieces, b""), pieces)
-
-
-async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        yield first
-        async for piece in rest:
-            yield piece
-    finally:
-        if isinstance(rest, AsyncGenerator):
-            await rest.aclose()
+    return None if isinstance(ctx.payload, bytes) else begin(ctx, ctx.payload)
 
 
 Stage = Callable[[Context], Awaitable[None] | None]
@@ -360,13 +274,3 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
     if not hasattr(ctx, "dialect"):
         ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
     ctx.dialect.failure(ctx, refusal)
-
-
-def _has_body(ctx: Context) -> bool:
-    """Whether the request has a body (RFC 9112, 6.3)."""
-    return ctx.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in ctx.headers
-
-
-def _location(ctx: Context, id: str) -> bytes:
-    """Where a created document is: the request's path and the new id."""
-    return f"{ctx.root_path}{ctx.path().rstrip('/')}/{id}".encode("latin-1")

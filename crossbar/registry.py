@@ -20,6 +20,7 @@ from .errors import MethodNotAllowed, NotFound, RegistrationError, Unavailable
 from .target import ALIAS, Noun, Target, is_version, tokenize
 
 if TYPE_CHECKING:
+    from .auth import Principal
     from .context import Context
 
 
@@ -61,6 +62,12 @@ class Absent(Endpoint):
     def __init__(self, name: str, why: str = "is out of order; the log names the fault") -> None:
         self.name = name  # type: ignore[misc]
         self.why = why
+
+    async def authenticate(self, ctx: Context) -> Principal:
+        """Let everybody as far as the refusal: the module may be the one that lets people in."""
+        from .auth import ANONYMOUS
+
+        return ANONYMOUS
 
     async def find(self, ctx: Context, *args: str) -> None:
         """Refuse, whatever is asked."""

@@ -16,8 +16,10 @@ from .context import Context
 from .endpoint import Endpoint
 from .errors import (
     BadIdentifier,
+    Changed,
     Conflict,
     DocumentMissing,
+    GuardFailed,
     InvalidData,
     RevisionConflict,
     UniqueConflict,
@@ -26,7 +28,7 @@ from .errors import (
 from .filters import Filter, field_at, where
 from .pagination import Listing
 from .reply import Answer, Page, Reply, Stream
-from .stores import Body, Change, Delete, Document, Insert, Kind, Query, Replace, Rows
+from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows
 
 Check = Callable[[Context, Body], Body | Awaitable[Body]]
 
@@ -200,8 +202,12 @@ async def write(ctx: Context, *changes: Change) -> list[Document | None]:
         field = conflict.field
         value = field_at(ctx.body, tuple(field.split(".")))
         raise InvalidData(field, "unique", f"the {field} is already in use", cause=value, value=value) from None
+    except GuardFailed as failed:
+        if isinstance(failed.guard, Guard) and failed.guard.told:
+            raise Conflict(failed.guard.told) from failed
+        raise
     except RevisionConflict:
-        raise Conflict("somebody else changed the document meanwhile: read it again and repeat the change") from None
+        raise Changed from None
     except DocumentMissing as missing:
         raise BadIdentifier(cause=missing.id) from None
 
@@ -209,15 +215,12 @@ async def write(ctx: Context, *changes: Change) -> list[Document | None]:
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:
     """The request's listing words as a query, its start_key opened."""
     page = wanted.page
-    start = None
-    if page.start is not None:
-        start = ctx.app.start_keys.open(page.start, ctx.binding(wanted), ctx.started_at)
     return Query(
         tenant,
         kind,
         (*filters, *wanted.filters),
         page.descending,
-        start,
+        ctx.start(),
         page.size,
         wanted.full or bool(wanted.fields),
         wanted.created_from,

@@ -41,6 +41,10 @@ class Schemas:
         self._documents.pop(name, None)
         self._compiled.clear()
 
+    def origin(self, name: str) -> str:
+        """Where a schema stands, empty if there is none or nobody said."""
+        return self._origins.get(name, "").strip(" ()")
+
     def copy(self) -> Schemas:
         """Another set of the same schemas, to try out changes on."""
         made = Schemas(self._sources)

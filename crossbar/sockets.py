@@ -24,11 +24,12 @@ _DONE, _POLICY, _FAILED = 1000, 1008, 1011
 
 async def converse(ctx: Context) -> None:
     """Serve one WebSocket: refuse it before it is accepted, or let the endpoint talk."""
-    ctx.app.watch.begin(ctx)
-    try:
-        await walk(ctx, (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, authorize))
-    finally:
-        ctx.app.watch.end(ctx)
+    if not ctx.status:
+        ctx.app.watch.begin(ctx)
+        try:
+            await walk(ctx, (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, authorize))
+        finally:
+            ctx.app.watch.end(ctx)
     if ctx.status:
         await _refuse(ctx)
         return

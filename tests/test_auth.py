@@ -19,23 +19,12 @@ from crossbar.passwords import Hasher, find_user, password_secrets, wire_credent
 from crossbar.settings import Auth
 from crossbar.stores.memory import MemoryStore
 from crossbar.tenants import Tenants
-from crossbar.testing import NOW, Client, World, small_world
+from crossbar.testing import NOW, Client, Clock, World, small_world
 
 SETTINGS = Auth(hash_memory=8)
 KEY = b"k" * 32
 LIFE = SETTINGS.token_life
 MD5, SHA = wire_credentials("admin", "crossbar")
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.now: float = NOW
-
-    def __call__(self) -> float:
-        """The second that was set."""
-        return self.now
 
 
 class Desk:
@@ -79,14 +68,14 @@ class Desk:
 async def desk() -> Desk:
     """Give a token desk in a world of its own."""
     clock = Clock()
-    return Desk(await small_world(MemoryStore(clock), clock=clock), clock)
+    return Desk(await small_world(clock=clock), clock)
 
 
 @pytest.fixture(scope="module")
 async def shared() -> Desk:
     """Give a token desk for tests that change nothing that others see."""
     clock = Clock()
-    return Desk(await small_world(MemoryStore(clock), clock=clock), clock)
+    return Desk(await small_world(clock=clock), clock)
 
 
 async def refused(desk: Desk, token: str) -> str:

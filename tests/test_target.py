@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any
-
-import orjson
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crossbar import BadRequest, Noun, Target, tokenize
 from crossbar.target import is_version, split_path
-from crossbar.testing import Client, small_world
+from crossbar.testing import Client, exchanged, scope_of, small_world
 
 from . import models
 
@@ -349,14 +345,7 @@ async def test_a_server_that_sends_no_raw_path(client: Client, id: str, shown: s
     """ASGI's `path` is decoded already: where it is all that there is, it is not decoded again."""
     path = f"/v2/accounts/{MASTER}/menus/{id}"
     headers = [(b"x-auth-token", (client.token or "").encode())]
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers, "root_path": ""}
-    sent: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        sent.append(message)
-
-    await client.app(scope, receive, send)
-    assert (404, shown) == (sent[0]["status"], orjson.loads(sent[1]["body"])["data"]["cause"])
+    scope = scope_of("http", b"", headers, method="GET", path=path)
+    del scope["raw_path"]
+    response = await exchanged(client.app, scope)
+    assert (404, shown) == (response.status, response.data["cause"])

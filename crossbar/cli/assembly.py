@@ -17,6 +17,7 @@ from ..log import AccessLog
 from ..settings import Settings, from_environment
 from ..stores import Store
 from .output import Failure
+from .served import Served
 
 _PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
 
@@ -51,11 +52,23 @@ def wrong(error: SettingsError) -> Failure:
 
 def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, list[str]]:
     """The application, and a sentence for everything that is out of order with its modules."""
+    return _made(lambda: Crossbar(settings, store=store))
+
+
+def assemble_served(settings: Settings) -> tuple[Served, list[str]]:
+    """The same for an application that serves, with what stands beside it then."""
+    return _made(lambda: Served(settings, access_log=AccessLog() if settings.log.access else None))
+
+
+App = TypeVar("App", bound=Crossbar)
+
+
+def _made(make: Callable[[], App]) -> tuple[App, list[str]]:
     logger = logging.getLogger("crossbar")
     # NOTE: what is out of order is told by the command, in a better place than the log.
     silenced, logger.disabled = logger.disabled, True
     try:
-        app = Crossbar(settings, store=store, access_log=AccessLog() if settings.log.access else None)
+        app = make()
         return app, app.plugins.faults()
     except SettingsError as error:
         raise wrong(error) from None

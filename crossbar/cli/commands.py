@@ -16,10 +16,12 @@ from .output import Failure, echo
 
 COMMANDS = {
     "run": "run",
+    "dev": "dev",
     "demo": "demo",
     "explain": "explain",
     "routes": "routes",
     "modules": "modules",
+    "new": "new",
     "check": "check",
     "call": "call",
     "token": "token",

@@ -11,6 +11,8 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE, Config
@@ -23,7 +25,8 @@ from ..app import Crossbar
 from ..errors import CrossbarError
 from ..settings import Settings
 from . import worker
-from .assembly import assemble, closed_after, shown, spare_the_collector
+from .admin import clear, folder_of, prepare
+from .assembly import assemble_served, closed_after, shown, spare_the_collector
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
 
@@ -41,23 +44,39 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
         sockets = bound(settings.server.host, settings.server.port)
         for each in sockets:
             closing.enter_context(each)
-        app, faults = assemble(settings)
+        app, faults = assemble_served(settings)
         log.configure(settings.log.level)
+        admin = admin_of(settings, sockets, closing)
         if settings.server.workers == 1:
-            config = Config(app, **_options(settings))
+            app.admin = admin
+            config = Config(app, **serving_options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
                 runner.run(_serve_here(app, Server(config), sockets, faults, demo))
         else:
             asyncio.run(_rehearse(app, sockets, faults, demo))
-            _serve_in_workers(settings, sockets)
+            _serve_in_workers(settings, sockets, admin)
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: ExitStack) -> Path | None:
+    """The folder of the admin sockets, made ready, and cleared again in the end; None if there shall be none."""
+    folder = folder_of(settings, sockets[0].getsockname()[1])
+    if folder is not None:
+        prepare(folder)
+        closing.callback(clear, folder)
+    return folder
+
+
+def serving_options(settings: Settings) -> dict[str, Any]:
     """How uvicorn serves: as a library that says nothing unless something is wrong."""
     return {
         "interface": "asgi3",
         "http": _protocol(settings),
-        "ws": "none",
+        "ws": _sockets(),
+        "ws_max_size": settings.limits.socket_message,
+        "ws_max_queue": 8,
+        "ws_ping_interval": 20.0,
+        "ws_ping_timeout": 20.0,
+        "ws_per_message_deflate": False,
         "lifespan": "on",
         "access_log": False,
         "log_config": None,
@@ -81,6 +100,17 @@ def _protocol(settings: Settings) -> Any:
     return "auto"
 
 
+def _sockets() -> Any:
+    """Who speaks WebSocket: our own protocol; uvicorn's or nobody if a library is missing that it takes."""
+    if find_spec("websockets") is None:
+        return "none"  # a handshake is then answered as any other request
+    with suppress(ImportError):
+        from ..protocol.websocket import WebSocketProtocol
+
+        return WebSocketProtocol
+    return "websockets-sansio"
+
+
 async def _serve_here(
     app: Crossbar, server: Server, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool
 ) -> None:
@@ -97,10 +127,10 @@ async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Seq
         await _come_up(app, sockets, faults, demo)
 
 
-def _serve_in_workers(settings: Settings, sockets: Sequence[socket.socket]) -> None:
+def _serve_in_workers(settings: Settings, sockets: Sequence[socket.socket], admin: Path | None) -> None:
     """Serve in worker processes that share the sockets, and replace those that die."""
-    worker.hand_down(settings)
-    config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **_options(settings))
+    worker.hand_down(settings, admin)
+    config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **serving_options(settings))
     supervisor = Multiprocess(config, list(sockets))
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import msgspec
 
 from .. import log
-from ..app import Crossbar
 from ..settings import Settings
-from .assembly import assemble, spare_the_collector
+from .assembly import assemble_served, spare_the_collector
+from .served import Served
 
 SETTINGS = "CROSSBAR_WORKER_SETTINGS"
 """The environment variable that carries the settings from the parent, as JSON."""
+ADMIN = "CROSSBAR_WORKER_ADMIN"
+"""The same for the folder of the admin sockets, empty for none."""
 
 
-def application() -> Crossbar:
+def application() -> Served:
     """The application; what is out of order with it was told by the parent."""
     settings = msgspec.json.decode(os.environ[SETTINGS], type=Settings)
     log.configure(settings.log.level)
-    app, _ = assemble(settings)
+    app, _ = assemble_served(settings)
+    app.admin = Path(os.environ[ADMIN]) if os.environ[ADMIN] else None
+    app.replaceable = True
     spare_the_collector()
     return app
 
 
-def hand_down(settings: Settings) -> None:
+def hand_down(settings: Settings, admin: Path | None) -> None:
     """Leave the settings where processes that are started from now on find them."""
+    os.environ[ADMIN] = str(admin or "")
     os.environ[SETTINGS] = msgspec.json.encode(settings).decode()

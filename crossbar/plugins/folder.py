@@ -136,6 +136,12 @@ def schema_files(folder: Path) -> dict[str, Path]:
     return {path.name.removesuffix(".json"): path for path in sorted((folder / "schemas").glob("*.json"))}
 
 
+def schemas_beside(module: ModuleType | None) -> dict[str, Path]:
+    """The JSON Schemas beside the file of a module, by name."""
+    file = getattr(module, "__file__", None)
+    return schema_files(Path(file).parent) if file else {}
+
+
 def found_in(module: ModuleType, source: Source, name: str) -> Iterator[Found]:
     """The endpoints that a module defines, with their hooks, and what hooks stand outside of endpoints."""
     package = f"{module.__name__}."

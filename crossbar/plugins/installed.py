@@ -7,14 +7,13 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..endpoint import Endpoint
 from ..errors import DefinitionError
 from ..hooks import hooks_of
-from .folder import found_in, schema_files
+from .folder import found_in, schemas_beside
 from .found import ENDPOINTS, HOOKS, Found, Source
 
 
@@ -61,13 +60,13 @@ def _things(socket: str, name: str, loaded: Any, source: Source) -> Iterator[Fou
     if socket == ENDPOINTS:
         if isinstance(loaded, ModuleType):
             for found in found_in(loaded, source, name):
-                yield Found(**{field: getattr(found, field) for field in _FIELDS} | {"schemas": _schemas(loaded)})
+                yield Found(**{field: getattr(found, field) for field in _FIELDS} | {"schemas": schemas_beside(loaded)})
             return
         for each in loaded if isinstance(loaded, Iterable) else [loaded]:
             endpoint = each() if isinstance(each, type) else each
             if not isinstance(endpoint, Endpoint):
                 raise DefinitionError(f"{endpoint!r} is no Endpoint")
-            schemas = _schemas(sys.modules[type(endpoint).__module__])
+            schemas = schemas_beside(sys.modules[type(endpoint).__module__])
             hooks = tuple(hooks_of(endpoint, str(source)))
             yield Found(endpoint.name, source, endpoint, hooks=hooks, schemas=schemas)
     elif socket == HOOKS:
@@ -82,11 +81,6 @@ def _things(socket: str, name: str, loaded: Any, source: Source) -> Iterator[Fou
 
 
 _FIELDS = ("name", "source", "endpoint", "fault", "socket", "thing", "hooks")
-
-
-def _schemas(module: ModuleType) -> dict[str, Path]:
-    """The JSON Schemas beside the file of a module."""
-    return schema_files(Path(module.__file__).parent) if module.__file__ else {}
 
 
 def _told(source: Source, error: BaseException) -> str:

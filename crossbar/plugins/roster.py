@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from ..registry import Absent, Registry
 from ..schema import Schemas
 from ..settings import Options, Settings, options
 from . import installed
-from .folder import BUNDLED, Folder, bundled_folder
+from .folder import BUNDLED, Folder, bundled_folder, schemas_beside
 from .found import ENDPOINTS, HOOKS, SOCKETS, Found, Source
 
 logger = logging.getLogger("crossbar")
@@ -99,7 +100,9 @@ class Roster:
             taken = self.running(ENDPOINTS, endpoint.name)
             if taken is not None:
                 Registry([taken.endpoint] if taken.endpoint else []).add(endpoint, str(source))
-            self.admit(Found(endpoint.name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source)))))
+            schemas = schemas_beside(sys.modules.get(type(endpoint).__module__))
+            own = tuple(hooks_of(endpoint, str(source)))
+            self.admit(Found(endpoint.name, source, endpoint, hooks=own, schemas=schemas))
         for thing in hooks:
             source = Source("list", getattr(thing, "__module__", type(thing).__module__))
             found = tuple(hooks_of(thing, str(source)))
@@ -147,12 +150,12 @@ class Roster:
             return [*filter(None, [found.fault]), told], []
         if found.fault:
             return [found.fault], []
+        faults = [*self._clashes(found, instead)]
         schemas = self.schemas
         if found.schemas:
             schemas = schemas.copy()
             for name, path in found.schemas.items():
                 schemas.add(name, path.read_bytes, str(path))
-        faults: list[str] = []
         if found.endpoint is not None:
             try:
                 Registry([found.endpoint])
@@ -165,6 +168,23 @@ class Roster:
         if wrong and found.name not in self.settings.plugins:
             return [*faults, *wrong], []
         return faults, wrong
+
+    def _clashes(self, found: Found, instead: Iterable[Plugin]) -> Iterator[str]:
+        """What a found thing would take away from others: a schema of the same name, a kind of document."""
+        for name, path in found.schemas.items():
+            known = self.schemas.origin(name)
+            if known and known != str(path):
+                yield f"two schemas are called {name!r}: {known} and {path}; rename one of them"
+        if found.endpoint is None:
+            return
+        kinds = {kind.name for kind in found.endpoint.kinds()}
+        for plugin in self.plugins:
+            other = plugin.running.endpoint if plugin.running and plugin not in [*instead] else None
+            for kind in sorted(kinds & {kind.name for kind in other.kinds()}) if other is not None else ():
+                yield (
+                    f"two endpoints keep documents of the kind {kind!r}: {plugin.name!r} from {plugin.found.origin}, "
+                    f"{found.name!r} from {found.origin}; rename one of the kinds"
+                )
 
     def _configure(self, thing: Any, name: str) -> list[str]:
         """Give a thing its options, checked; what is wrong with them."""

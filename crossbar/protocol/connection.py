@@ -13,13 +13,13 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from .exchange import BODY, COMPLETE, Exchange
-from .limits import WireLimits, answer, watch_of
+from .limits import Watched, WireLimits, answer, watch_of
 
 MOST_LINGERING = 128
 """Connections over the limit that are told so; more are cut off without a word."""
 
 
-class Connection(asyncio.Protocol, WireLimits):
+class Connection(asyncio.Protocol, WireLimits, Watched):
     """One connection without a parser: its exchanges, one after the other, and its end."""
 
     def __init__(
@@ -31,12 +31,13 @@ class Connection(asyncio.Protocol, WireLimits):
     ) -> None:
         if not config.loaded:
             config.load()
+        self._config = config
         self._app = config.loaded_app
+        self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self.state = server_state
         self._tasks = server_state.tasks
         self.watch = watch_of(server_state, type(self), config.timeout_keep_alive)
-        self.transport: asyncio.Transport
 
         self._receiving: Exchange | None = None  # the request whose body arrives
         self._running: Exchange | None = None  # the one that is answered
@@ -173,8 +174,7 @@ class Connection(asyncio.Protocol, WireLimits):
         if self.lingering or self._last_words or self.transport.is_closing():
             return
         self._deaf = True
-        more = (b"retry-after: 1",) if status == 503 else ()
-        words = answer(status, message, self._own_headers(), more)
+        words = answer(status, message, self._own_headers())
         broken, self._receiving = self._receiving, None
         if broken is not None:
             if broken.task is None:
@@ -239,8 +239,26 @@ class Connection(asyncio.Protocol, WireLimits):
             self.transport.pause_reading()
             return
         self.parse_stash()
-        if not self._read_paused and not self.transport.is_closing():
+        if not self._read_paused and not self.transport.is_closing() and self.transport.get_protocol() is self:
             self.transport.resume_reading()
+
+    def hand_over(self, head: bytes, rest: bytes) -> None:
+        """Let the WebSocket protocol go on with the connection, from the head of a handshake and what came after it."""
+        transport = self.transport
+        self._deaf = True
+        self.state.connections.discard(self)
+        protocol: Any = self._config.ws_protocol_class(  # type: ignore[call-arg, misc]
+            config=self._config, server_state=self.state, app_state=self._app_state, _loop=self._loop
+        )
+        protocol.connection_made(transport)
+        transport.set_protocol(protocol)
+        if self.write_paused:
+            protocol.pause_writing()
+        else:
+            transport.resume_reading()
+        protocol.data_received(head)
+        if rest and not transport.is_closing():
+            protocol.data_received(rest)
 
     def _own_headers(self) -> bytes:
         self.watch.renew(self.state.default_headers)

@@ -91,3 +91,12 @@ def check_sizes(url: bytes, headers: Headers, max_target: int, max_headers: int,
         raise Refused(431, f"the request has more than {max_header_count} header fields")
     if sum([len(name) + len(value) + 4 for name, value in headers]) > max_headers:
         raise Refused(431, f"the request header is larger than {max_headers} bytes")
+
+
+def handshake(method: bytes, version: str, url: bytes, headers: Headers) -> bytes:
+    """A request for an upgrade as the WebSocket protocol is to read it; empty if it is for another (RFC 6455 4.2.1)."""
+    wanted = [value.lower() for name, value in headers if name == b"upgrade"]
+    if method != b"GET" or version != "1.1" or wanted != [b"websocket"]:
+        return b""
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    return b"GET %b HTTP/1.1\r\n%b\r\n" % (url, lines)

@@ -5,8 +5,11 @@ The application stays plain ASGI 3 and runs on any server. `limited(...)` makes 
     uvicorn.run(app, http=limited(max_target=4096, max_connections=200))
 
 Requests of a connection are answered one after the other, in their order (RFC 9112 section 9.3.2). What is wrong on
-the wire is answered once, after those that came before it, and ends the connection. WebSockets are not spoken here:
-a request for an upgrade is answered as any other (RFC 9110 section 7.8).
+the wire is answered once, after those that came before it, and ends the connection.
+
+A WebSocket handshake is held to the same rules as any request, and then hands the connection over to uvicorn's `ws=`
+protocol (`.websocket` has ours). It must not be sent before the requests ahead of it are answered. Any other request
+for an upgrade, and every one under `ws="none"`, is answered as an ordinary request (RFC 9110 section 7.8).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from uvicorn.server import ServerState
 
 from .connection import Connection
 from .exchange import Exchange
-from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, is_host, lower, note
+from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, handshake, is_host, lower, note
 from .limits import WireLimits
 
 __all__ = ["HttpProtocol", "limited"]
@@ -48,7 +51,6 @@ class HttpProtocol(Connection):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._app_state = app_state
         self._asgi = {"version": config.asgi_version, "spec_version": "2.3"}
         self._root_path = config.root_path
         self._raw_root_path = config.root_path.encode("ascii")
@@ -63,6 +65,7 @@ class HttpProtocol(Connection):
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._fields: dict[bytes, bytes] = {}  # those of the headers that the server itself heeds
+        self._handshake = b""  # the head of one that is good, until the parser returns
         # The body that arrives.
         self._barren = 0  # bytes of chunk extensions and trailer fields in a row
         self._fruitful = False
@@ -86,7 +89,7 @@ class HttpProtocol(Connection):
             try:
                 self._feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-                self._stumble(error)
+                self._stumble(error, data)
                 return
             if self.in_head:
                 self.since = 0.0
@@ -107,7 +110,7 @@ class HttpProtocol(Connection):
             try:
                 self._feed(data)
             except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-                self._stumble(error)
+                self._stumble(error, data)
                 break
             if not self.in_head:
                 if self._receiving is not None:
@@ -123,12 +126,14 @@ class HttpProtocol(Connection):
             self._noise = self._noise or self._position < len(self._stash)
             self._stash, self._position = b"", 0
 
-    def _stumble(self, error: Exception) -> None:
-        """Answer what the parser cannot go on with, unless it is what follows the last request."""
-        if self._deaf:
+    def _stumble(self, error: Exception, data: bytes) -> None:
+        """Answer what the parser cannot go on with, unless it is what follows the last request, or a handshake."""
+        if self._handshake and isinstance(error, httptools.HttpParserUpgrade):
+            del self._feed, self._parser
+            self.hand_over(self._handshake, data[error.args[0] :] + self._stash[self._position :])
+        elif self._deaf:
             self._noise = True
-            return
-        if not isinstance(error, httptools.HttpParserCallbackError):
+        elif not isinstance(error, httptools.HttpParserCallbackError):
             self.refuse(400, "the request is not well-formed HTTP/1.1")
         elif isinstance(error.__context__, Refused):
             self.refuse(*error.__context__.args)
@@ -200,6 +205,12 @@ class HttpProtocol(Connection):
             if b"upgrade" in fields and parser.should_upgrade():
                 if body_left:
                     raise Refused(400, "a request for an upgrade has no body here")
+                head = handshake(method, version, url, headers) if self._config.ws_protocol_class else b""
+                if head:
+                    if self._running is not None:
+                        raise Refused(400, "a WebSocket handshake waits for the responses to the requests before it")
+                    self._handshake = head
+                    return
                 keep_alive = False  # the parser takes what follows for another protocol
             # RFC 9110 section 10.1.1: an HTTP/1.0 client does not know 100.
             if body_left and version == "1.1":

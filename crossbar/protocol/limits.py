@@ -13,8 +13,6 @@ import json
 import logging
 import os
 import resource
-from collections.abc import Iterable
-from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from uvicorn.server import ServerState
@@ -55,25 +53,33 @@ class WireLimits:
     """The time between two looks of the watch."""
 
 
-class Watched(Protocol):
-    """What the watch reads and does of a connection."""
+class Paced:
+    """A connection whose client must read what it is sent; all that the watch asks of a WebSocket."""
 
     transport: asyncio.Transport
-    since: float
     backlog: int
     backlog_since: float
+
+
+class Watched(Paced):
+    """What the watch reads and does of a connection that has requests."""
+
+    since: float
     body_bytes: int
     lingering: bool
     in_head: bool
 
     def body_is_due(self) -> bool | None:
         """Whether the client owes bytes of a body; None if it has owed none since the last look."""
+        raise NotImplementedError
 
     def is_busy(self) -> bool:
         """Whether the application has a request of this connection."""
+        raise NotImplementedError
 
     def refuse(self, status: int, message: str) -> None:
         """Answer for the wire, and close."""
+        raise NotImplementedError
 
 
 class Watch:
@@ -81,7 +87,7 @@ class Watch:
 
     def __init__(self, state: ServerState, limits: type[WireLimits], keep_alive: float) -> None:
         # NOTE: the set, not the state: this object is the value of a weak mapping whose key is the state.
-        self._connections: set[Watched] = state.connections  # type: ignore[assignment]
+        self._connections: set[object] = state.connections  # type: ignore[assignment]
         self._limits = limits
         self._keep_alive = keep_alive if limits.keep_alive_seconds is None else limits.keep_alive_seconds
         self._timer: asyncio.TimerHandle | None = None
@@ -91,11 +97,15 @@ class Watch:
         self.most = max(1, min(limits.max_connections, _descriptors() - 256))
 
     def admits(self, connection: Watched) -> bool:
-        """Whether there is room for a connection, which is counted from now on; starts the timer if need be."""
+        """Whether there is room for a connection, which is counted and watched from now on."""
         self._connections.add(connection)
+        self.wake()
+        return len(self._connections) - self.lingering <= self.most
+
+    def wake(self) -> None:
+        """Start the timer if need be; it stops by itself when no connection is left."""
         if self._timer is None:
             self._arm(asyncio.get_running_loop())
-        return len(self._connections) - self.lingering <= self.most
 
     def renew(self, headers: list[tuple[bytes, bytes]]) -> None:
         """Take over the server's own headers as lines; uvicorn makes a new list of them every second, for Date."""
@@ -111,20 +121,25 @@ class Watch:
         now = loop.time()
         for connection in list(self._connections):
             try:
-                self._look(connection, now)
+                if isinstance(connection, Paced):  # not what other protocols than ours have put there
+                    self._look(connection, now)
             except Exception:  # one connection must not end the watch over the others
                 logger.exception("the limits of a connection could not be checked")
         if self._connections:
             self._arm(loop)
 
-    def _look(self, connection: Watched, now: float) -> None:
-        limits, transport = self._limits, connection.transport
-        backlog = transport.get_write_buffer_size()
+    def _look(self, connection: Paced, now: float) -> None:
+        backlog = connection.transport.get_write_buffer_size()
         if backlog == 0 or backlog != connection.backlog:
             connection.backlog, connection.backlog_since = backlog, now
-        elif now - connection.backlog_since >= limits.write_seconds:
-            transport.abort()
+        elif now - connection.backlog_since >= self._limits.write_seconds:
+            connection.transport.abort()
             return
+        if isinstance(connection, Watched):
+            self._look_at_requests(connection, now)
+
+    def _look_at_requests(self, connection: Watched, now: float) -> None:
+        limits, transport = self._limits, connection.transport
         if connection.since == 0.0:
             connection.since, connection.body_bytes = now, 0
             return
@@ -147,7 +162,7 @@ class Watch:
         elif connection.in_head:
             if age >= limits.header_seconds:
                 connection.refuse(408, "the request header was not complete in time")
-        elif not backlog and age >= self._keep_alive:
+        elif not connection.backlog and age >= self._keep_alive:
             transport.close()
 
 
@@ -179,16 +194,24 @@ STATUS_LINES = {
 
 _WORDS = {
     400: "bad_request",
+    405: "method_not_allowed",
     408: "request_timeout",
     414: "uri_too_long",
+    426: "upgrade_required",
     431: "headers_too_large",
     500: "unspecified_fault",
     503: "unavailable",
     505: "version_not_supported",
 }
 
+_MORE = {
+    405: (b"allow: GET",),
+    426: (b"connection: upgrade", b"upgrade: websocket", b"sec-websocket-version: 13"),  # RFC 6455 section 4.4
+    503: (b"retry-after: 1",),
+}
 
-def answer(status: int, message: str, headers: bytes, more: Iterable[bytes] = ()) -> bytes:
+
+def answer(status: int, message: str, headers: bytes) -> bytes:
     """A whole response that the server gives itself, in the shape of the API's errors; the connection ends after it."""
     envelope = {
         "data": {"message": message},
@@ -198,5 +221,6 @@ def answer(status: int, message: str, headers: bytes, more: Iterable[bytes] = ()
         "request_id": os.urandom(16).hex(),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
-    lines = (b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close", *more)
-    return STATUS_LINES[status] + headers + b"".join([b"\r\n" + line for line in lines]) + b"\r\n\r\n" + body
+    lines = [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
+    head = b"\r\n".join([STATUS_LINES[status] + headers, *lines, *_MORE.get(status, ())])
+    return head + b"\r\n\r\n" + body

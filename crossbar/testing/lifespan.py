@@ -46,9 +46,12 @@ async def _passed(
     answer = await answers.get()
     if answer["type"] == f"lifespan.{event}.complete":
         return True
+    failed = answer["type"] == f"lifespan.{event}.failed"
+    if not failed:
+        task.cancel()
     await asyncio.wait({task})
-    fault = task.exception()
-    if answer["type"] == _ENDED and event == "startup":
-        # NOTE: an application that raises when it is asked knows no lifespan (ASGI, lifespan).
+    fault = None if task.cancelled() else task.exception()
+    if event == "startup" and not failed:
+        # NOTE: an application that raises, or gives another answer, knows no lifespan (ASGI, lifespan).
         return False
     raise CrossbarError(f"{event} of the application failed: {answer.get('message') or fault}") from fault

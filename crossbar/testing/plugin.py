@@ -61,7 +61,8 @@ def crossbar_world(
     with running_world(
         settings=crossbar_settings, store=crossbar_store, modules=crossbar_modules, endpoints=crossbar_endpoints
     ) as world:
-        faults = [each.fault for each in world.app.plugins.plugins if each.fault and each.found.source.kind == "folder"]
+        given = [each for each in world.app.plugins.plugins if each.found.source.kind in ("folder", "list")]
+        faults = [each.fault for each in given if each.fault]
         if faults:
             pytest.fail("\n".join(faults), pytrace=False)
         yield world

@@ -36,7 +36,8 @@ class LoopThread:
         try:
             self._opened.result()
         except BaseException:
-            self._thread.join(GRACE)
+            if self._opened.done():
+                self._thread.join(GRACE)
             raise
         return self
 
@@ -45,11 +46,10 @@ class LoopThread:
         assert self._loop is not None
         loop, self._loop = self._loop, None
         loop.call_soon_threadsafe(self._over.set)
-        try:
-            self._closed.result(GRACE)
-        except TimeoutError:
-            raise CrossbarError(f"the application has not stopped after {GRACE} seconds") from None
         self._thread.join(GRACE)
+        if self._thread.is_alive():
+            raise CrossbarError(f"the application has not stopped after {GRACE} seconds")
+        self._closed.result()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What a coroutine returns that is run on the loop; what it raises is raised here."""

@@ -46,8 +46,8 @@ def make_store(kind: str = "memory", folder: Path | None = None, clock: Callable
 
         if folder is None:
             raise CrossbarError("a store of the kind 'sqlite' is a file: name a folder for it, such as tmp_path")
-        # PERF: a test does not outlive the machine, so nothing waits for the disk.
-        return SqliteStore(folder / "crossbar.db", synchronous="OFF", clock=clock)
+        # PERF: a test does not outlive the machine, so it need not wait for the disk.
+        return SqliteStore(folder / "crossbar.db", synchronous="NORMAL", clock=clock)
     from ..stores.choose import store_at
 
     return store_at("memory:" if kind == "memory" else kind, clock)

@@ -21,9 +21,9 @@ MODULES = ROOT / "modules"
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "response", "sockets", "testing.", "protocol."),
+    6: ("app", "life", "response", "sockets", "testing.", "protocol."),
     5: ("pipeline", "plugins.", "explain", "demo."),
-    4: ("resource", "mounted", "dialects.", "stores."),
+    4: ("resource", "mounted", "opening", "rendering", "dialects.", "stores."),
     3: (
         *("conditional", "endpoint", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
         *("hooks", "watch"),
@@ -31,7 +31,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     2: ("context",),
     1: (
         *("target", "reply", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
-        *("body", "ratelimit", "schema_defaults"),
+        *("body", "ratelimit", "root_path", "schema_defaults"),
     ),
     0: ("errors", "settings", "log", "metrics", "_version"),
 }
@@ -52,10 +52,10 @@ UPWARD: dict[str, tuple[frozenset[str], str]] = {
 FOREIGN: dict[str, frozenset[str]] = {
     "auth": frozenset({"jwt"}),
     "passwords": frozenset({"argon2"}),
-    "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop"}),
-    "protocol.": frozenset({"httptools", "uvicorn"}),
+    "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop", "watchfiles"}),
+    "protocol.": frozenset({"httptools", "uvicorn", "websockets"}),
     "sockets": frozenset({"starlette"}),
-    "testing.": frozenset({"anyio", "pytest", "starlette"}),
+    "testing.": frozenset({"pytest", "starlette", "typing_extensions"}),
     "stores.mongo": frozenset({"bson", "pymongo"}),
 }
 EVERYWHERE = frozenset({"jsonschema_rs", "msgspec", "orjson"})

@@ -18,15 +18,16 @@ import crossbar
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "crossbar"
 FOLDERS = {"crossbar": PACKAGE, "crossbar.modules": ROOT / "modules", "crossbar.defaults": ROOT / "config"}
+EXAMPLES = ROOT / "config" / "examples"  # packages of their own, which are installed by whoever wants them
 SOURCES = {
     str(path.relative_to(ROOT)): path
     for folder in FOLDERS.values()
     for path in sorted(folder.rglob("*.py"))
-    if "__pycache__" not in path.parts
+    if "__pycache__" not in path.parts and EXAMPLES not in path.parents
 }
 MOST_LINES = 300
 # The tree of errors is one thing, to be seen in one place; most of its lines are names and sentences.
-LONGER = {"crossbar/errors.py": 330}
+LONGER = {"crossbar/errors.py": 350}
 
 
 # Names.
@@ -119,6 +120,7 @@ def test_every_package_is_installed() -> None:
         ".".join([name, *path.parent.relative_to(folder).parts])
         for name, folder in FOLDERS.items()
         for path in folder.rglob("__init__.py")
+        if EXAMPLES not in path.parents
     }
     assert sorted(there) == listed(setup()["options"]["packages"])
 
@@ -139,6 +141,7 @@ def test_every_file_of_data_is_installed() -> None:
             path
             for path in folder.rglob("*")
             if path.is_file() and path.suffix not in (".py", ".pyc") and "__pycache__" not in path.parts
+            if EXAMPLES not in path.parents
         }
         missing += [str(path.relative_to(ROOT)) for path in sorted(there - matched)]
     assert [] == missing

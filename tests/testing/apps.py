@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,3 +37,53 @@ async def mirror(scope: Scope, receive: Receive, send: Send) -> None:
         "sizes": [len(message.get("body", b"")) for message in messages],
     }
     await respond(send, orjson.dumps(seen), headers=[JSON])
+
+
+class Counting:
+    """An application that counts for as long as there is somebody to hear it."""
+
+    def __init__(self, most: int = 1_000_000) -> None:
+        self.most = most
+        self.sent = 0
+        self.told = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send one number a piece."""
+        assert scope["type"] == "http"
+        await receive()
+        leaving = asyncio.ensure_future(receive())
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-first", b"0")]})
+        while self.sent < self.most and not leaving.done():
+            await send({"type": "http.response.body", "body": b"%d," % self.sent, "more_body": True})
+            self.sent += 1
+            await asyncio.sleep(0)
+        if self.sent == self.most:
+            await send({"type": "http.response.body", "body": b"end"})
+        self.told = (await leaving)["type"] == "http.disconnect"
+
+
+class Echo:
+    """An application that sends back what it gets, until it gets `bye`."""
+
+    def __init__(self) -> None:
+        self.scope: Scope = {}
+        self.last: Message = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Accept, and answer."""
+        self.scope = scope
+        assert "websocket.connect" == (await receive())["type"]
+        protocol = next(iter(scope["subprotocols"]), None)
+        await send({"type": "websocket.accept", "subprotocol": protocol, "headers": [(b"x-echo", b"1")]})
+        while True:
+            self.last = message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") == "bye":
+                await send({"type": "websocket.close", "code": 4001, "reason": "bye"})
+                return
+            if message.get("text") == "crash":
+                raise LookupError("lost")
+            if message.get("text") == "end":
+                return
+            await send({**message, "type": "websocket.send"})

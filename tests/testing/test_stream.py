@@ -13,29 +13,7 @@ from crossbar.reply import Event
 from crossbar.response import Receive, Send
 from crossbar.testing import Client, small_world
 
-from .apps import Scope, mirror
-
-
-class Counting:
-    """An application that counts for as long as there is somebody to hear it."""
-
-    def __init__(self, most: int = 1_000_000) -> None:
-        self.most = most
-        self.sent = 0
-        self.told = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send one number a piece."""
-        await receive()
-        leaving = asyncio.ensure_future(receive())
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-first", b"0")]})
-        while self.sent < self.most and not leaving.done():
-            await send({"type": "http.response.body", "body": b"%d," % self.sent, "more_body": True})
-            self.sent += 1
-            await asyncio.sleep(0)
-        if self.sent == self.most:
-            await send({"type": "http.response.body", "body": b"end"})
-        self.told = (await leaving)["type"] == "http.disconnect"
+from .apps import Counting, Scope, mirror
 
 
 async def test_pieces_come_one_by_one() -> None:

@@ -7,37 +7,10 @@ from typing import Any
 import pytest
 
 from crossbar.errors import CrossbarError
-from crossbar.response import Message, Receive, Send
+from crossbar.response import Receive, Send
 from crossbar.testing import Client, SocketClosed, SocketRefused, small_world
 
-from .apps import Scope
-
-
-class Echo:
-    """An application that sends back what it gets, until it gets `bye`."""
-
-    def __init__(self) -> None:
-        self.scope: Scope = {}
-        self.last: Message = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Accept, and answer."""
-        self.scope = scope
-        assert "websocket.connect" == (await receive())["type"]
-        protocol = next(iter(scope["subprotocols"]), None)
-        await send({"type": "websocket.accept", "subprotocol": protocol, "headers": [(b"x-echo", b"1")]})
-        while True:
-            self.last = message = await receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            if message.get("text") == "bye":
-                await send({"type": "websocket.close", "code": 4001, "reason": "bye"})
-                return
-            if message.get("text") == "crash":
-                raise LookupError("lost")
-            if message.get("text") == "end":
-                return
-            await send({**message, "type": "websocket.send"})
+from .apps import Echo, Scope
 
 
 async def test_messages_of_each_kind() -> None:

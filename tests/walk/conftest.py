@@ -9,13 +9,11 @@ from itertools import count
 
 import pytest
 
-from crossbar import Document, Insert, Store, login_name
+from crossbar import Document, Insert, login_name
 from crossbar.resource import new_id
-from crossbar.stores.memory import MemoryStore
-from crossbar.stores.sqlite import SqliteStore
-from crossbar.testing import Client, World, small_world
+from crossbar.testing import NOW, Client, Clock, World, make_store, small_world
 
-from .tools import SETTINGS, Away, Clock, Crashing, Home, Late
+from .tools import SETTINGS, Away, Crashing, Home, Late
 
 _numbers = count(1)
 
@@ -29,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def clock() -> Clock:
     """The clock of the shared worlds, which stands still."""
-    return Clock()
+    return Clock(NOW + 100_000)
 
 
 @pytest.fixture(scope="session", params=["memory", "sqlite"])
@@ -37,9 +35,7 @@ async def world(
     request: pytest.FixtureRequest, clock: Clock, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """An application over each store, shared by all tests; what they change, they change in an account of their own."""
-    store: Store = MemoryStore(clock)
-    if request.param == "sqlite":
-        store = SqliteStore(tmp_path_factory.mktemp("walk") / "walk.db", synchronous="NORMAL", clock=clock)
+    store = make_store(request.param, tmp_path_factory.mktemp("walk"), clock)
     world = await small_world(store, SETTINGS, endpoints=[Crashing(), Late(), Away()], clock=clock)
     yield world
     await world.app.stop()
@@ -48,13 +44,13 @@ async def world(
 @pytest.fixture
 async def own_clock() -> Clock:
     """A clock that the test may set, and that `own_world` goes by."""
-    return Clock()
+    return Clock(NOW + 100_000)
 
 
 @pytest.fixture
 async def own_world(own_clock: Clock) -> AsyncIterator[World]:
     """An application of the test's own, in memory."""
-    world = await small_world(MemoryStore(own_clock), SETTINGS, clock=own_clock)
+    world = await small_world(settings=SETTINGS, clock=own_clock)
     yield world
     await world.app.stop()
 

@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from crossbar.passwords import wire_credentials
-from crossbar.testing import Client, Response, World
+from crossbar.testing import Client, Clock, Response, World
 
-from .tools import ONE_STORE, Clock, Home, made, refused, wire
+from .tools import ONE_STORE, Home, made, refused, wire
 
 PASSWORD = "analytical-engine"
 ADA = {"first_name": "Ada", "last_name": "Byron", "username": "ada", "password": PASSWORD}

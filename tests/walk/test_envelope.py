@@ -10,9 +10,9 @@ import orjson
 import pytest
 
 from crossbar.dates import gregorian
-from crossbar.testing import Client, Response, World
+from crossbar.testing import Client, Clock, Response, World
 
-from .tools import ONE_STORE, Clock, Home, body_fields, ids, refused, token_field, wire, wrapped
+from .tools import ONE_STORE, Home, body_fields, ids, refused, token_field, wire, wrapped
 
 pytestmark = ONE_STORE
 

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from crossbar.dates import gregorian
-from crossbar.testing import NOW, World
+from crossbar.testing import NOW, Clock, World
 
-from .tools import ONE_STORE, Clock, Home, ids, leg, made, refused
+from .tools import ONE_STORE, Home, ids, leg, made, refused
 
 ROWS: list[dict[str, Any]] = [
     {

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossbar.dates import gregorian
-from crossbar.testing import NOW, Client, World
+from crossbar.testing import NOW, Client, Clock, World
 
-from .tools import ONE_STORE, Clock, Home, ids, leg, made, refused
+from .tools import ONE_STORE, Home, ids, leg, made, refused
 
 ORDERS = pytest.mark.parametrize("order", ["", "ascending=true"], ids=["newest-first", "oldest-first"])
 

@@ -1,8 +1,7 @@
-"""What the tests of the walk share: a clock that can be set, an account of one's own, requests byte by byte."""
+"""What the tests of the walk share: an account of one's own, requests byte by byte."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +12,13 @@ import pytest
 from crossbar import Context, Crossbar, Document, Endpoint, Insert, Unavailable
 from crossbar.dates import gregorian
 from crossbar.settings import Auth, Log, Settings
-from crossbar.testing import NOW, Client, Response, World
+from crossbar.testing import NOW, Client, Response, World, exchanged, scope_of
 
 SETTINGS = Settings(auth=Auth(hash_memory=8), log=Log(access=False))
 NOWHERE = "f" * 32
 
 # For tests that ask nothing of the store, so that one of them is enough.
 ONE_STORE = pytest.mark.parametrize("world", ["memory"], indirect=True)
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self, now: float = NOW + 100_000) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Crashing(Endpoint):
@@ -172,40 +161,11 @@ async def wire(
     pieces: Sequence[bytes] = (b"",),
 ) -> Response:
     """Send a request as a server would hand it over: raw target, raw header fields, the body piece by piece."""
-    raw_path, _, query = target.partition(b"?")
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": raw_path.decode("utf-8", "replace"),
-        "raw_path": raw_path,
-        "query_string": query,
-        "headers": [(b"host", b"testserver"), *headers],
-        "client": ("127.0.0.1", 50_000),
-        "root_path": "",
-    }
-    waiting = list(pieces)
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        if not waiting:
-            await asyncio.Event().wait()
-        piece = waiting.pop(0)
-        return {"type": "http.request", "body": piece, "more_body": bool(waiting)}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(scope, receive, send)
-    kinds = [message["type"] for message in sent]
-    assert ["http.response.start", *["http.response.body"] * (len(sent) - 1)] == kinds
-    assert [False] == [message.get("more_body", False) for message in sent[-1:]]
-    names = [name for name, _ in sent[0]["headers"]]
+    fields = [(b"host", b"testserver"), *headers]
+    response = await exchanged(app, scope_of("http", target, fields, method=method), pieces)
+    names = [name for name, _ in response.fields]
     assert len(set(names)) == len(names), f"a header field is there twice: {names}"
-    fields = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Response(sent[0]["status"], fields, b"".join(message.get("body", b"") for message in sent[1:]))
+    return response
 
 
 def token_field(client: Client) -> tuple[bytes, bytes]:

@@ -1,0 +1,199 @@
+"""The admin address of a server: a Unix socket for each of its processes, in a folder that nobody else may enter.
+
+One JSON object a line in, one out: `{"do": "reload", "name": "devices"}` is answered with `{"ok": true, "pid": 7,
+"outcomes": [["devices", "reloaded", ""]]}`, and what cannot be done with `{"ok": false, "pid": 7, "error": "..."}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import stat
+import struct
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..app import Crossbar
+from ..errors import CrossbarError
+from ..plugins import Outcome
+from ..settings import Settings
+from .facts import facts_of
+from .output import Failure
+
+logger = logging.getLogger("crossbar")
+
+OFF = "off"
+_LONGEST_LINE = 65_536
+_LONGEST_NAME = 100  # bytes of a socket's path: the kernel takes 107 (unix(7))
+_STATE = "stopped.json"
+_SECONDS = 60
+
+
+def folder_of(settings: Settings, port: int) -> Path | None:
+    """The folder of the admin sockets of the server at a port of this machine, None if it has none."""
+    if settings.server.admin == OFF:
+        return None
+    if settings.server.admin:
+        return Path(settings.server.admin).absolute()
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) / "crossbar" if runtime else Path(tempfile.gettempdir()) / f"crossbar-{os.getuid()}"
+    return base / str(port)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, for this user only, and empty of what an earlier server left; Failure if it is not safe."""
+    try:
+        for each in (folder.parent, folder):
+            each.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise Failure(
+            f'server.admin: cannot make {folder}: {error.strerror}; name another folder, or "{OFF}" for none', 2
+        ) from None
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
+        raise Failure(f"server.admin: {folder} must be a folder that only you may enter: chmod 700 {folder}", 2)
+    if len(os.fsencode(folder / "4194304.sock")) > _LONGEST_NAME:
+        raise Failure(f"server.admin: {folder} is too long a path for a socket; name a shorter one", 2)
+    clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Take away the sockets and the state that stand in the folder."""
+    for path in [*folder.glob("*.sock"), folder / _STATE]:
+        path.unlink(missing_ok=True)
+
+
+# The side of the server.
+
+
+@asynccontextmanager
+async def administered(app: Crossbar, folder: Path) -> AsyncIterator[None]:
+    """Take commands for this process while the block runs; modules that were stopped in its siblings are stopped."""
+    path = folder / f"{os.getpid()}.sock"
+    server = await asyncio.start_unix_server(_Commands(app, folder).talk, path, limit=_LONGEST_LINE)
+    try:
+        path.chmod(0o600)
+        for name in _stopped(folder):
+            with suppress(CrossbarError):
+                await app.changes.stop(name)
+        yield
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
+        await server.wait_closed()
+
+
+class _Commands:
+    """What can be asked of one process."""
+
+    def __init__(self, app: Crossbar, folder: Path) -> None:
+        self._app = app
+        self._folder = folder
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one command, of the same user or root."""
+        try:
+            if _is_allowed(writer.get_extra_info("socket")):
+                async with asyncio.timeout(_SECONDS):
+                    answer = await self._answer(await reader.readline())
+                    writer.write(orjson.dumps(answer | {"pid": os.getpid()}) + b"\n")
+                    await writer.drain()
+        except Exception:  # whatever a command meets, the server goes on
+            logger.exception("admin: a command failed")
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        doing: dict[str, Callable[[str], Awaitable[list[Outcome]]]] = {
+            "reload": self._reload,
+            "stop": self._stop,
+            "start": self._start,
+        }
+        asked = orjson.loads(line)
+        if asked["do"] == "list":
+            return {"ok": True, "modules": [facts_of(plugin) for plugin in self._app.plugins.plugins]}
+        try:
+            outcomes = await doing[asked["do"]](asked["name"])
+        except CrossbarError as error:
+            logger.error("admin: %s %s: %s", asked["do"], asked["name"], error)
+            return {"ok": False, "error": str(error)}
+        for outcome in outcomes:
+            logger.info("admin: %s %s", outcome.name, outcome.did)
+        return {"ok": all(each.did != "failed" for each in outcomes), "outcomes": [[*each] for each in outcomes]}
+
+    async def _reload(self, name: str) -> list[Outcome]:
+        if name:
+            return await self._app.changes.reload(name)
+        folders = [folder.path for folder in self._app.plugins.folders if folder.kind == "folder"]
+        return await self._app.changes.refresh([path for folder in folders for path in folder.rglob("*")])
+
+    async def _stop(self, name: str) -> list[Outcome]:
+        outcomes = await self._app.changes.stop(name)
+        _keep(self._folder, {*_stopped(self._folder), name})
+        return outcomes
+
+    async def _start(self, name: str) -> list[Outcome]:
+        outcomes = await self._app.changes.start(name)
+        _keep(self._folder, {*_stopped(self._folder)} - {name})
+        return outcomes
+
+
+def _is_allowed(connected: Any) -> bool:
+    """Whether whoever is at the other end is this user or root, where the system can tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    _, uid, _ = struct.unpack("3i", connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid in (0, os.getuid())
+
+
+def _stopped(folder: Path) -> list[str]:
+    """The modules that were stopped since the server began; a process that is started later stops them as well."""
+    try:
+        found = orjson.loads((folder / _STATE).read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _keep(folder: Path, stopped: set[str]) -> None:
+    new = folder / f"{_STATE}.{os.getpid()}"
+    new.write_bytes(orjson.dumps(sorted(stopped)))
+    new.replace(folder / _STATE)
+
+
+# The side of the command line.
+
+
+def ask(folder: Path, command: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Send a command to every process of a server, one after the other; Failure if there is none."""
+    answered = False
+    for path in sorted(folder.glob("*.sock")):
+        with socket.socket(socket.AF_UNIX) as talking:
+            talking.settimeout(_SECONDS)
+            try:
+                talking.connect(str(path))
+                talking.sendall(orjson.dumps(command) + b"\n")
+                with talking.makefile("rb") as answers:
+                    line = answers.readline()
+            except ConnectionRefusedError:  # its process has died, and another one has taken its place
+                path.unlink(missing_ok=True)
+                continue
+            except OSError as error:
+                raise Failure(f"the process behind {path} does not answer: {error.strerror or error}", 3) from None
+        if not line:
+            raise Failure(f"the process behind {path} gave no answer: its log says why", 1)
+        answered = True
+        yield orjson.loads(line)
+    if not answered:
+        raise Failure(
+            f"no server has its admin address in {folder}: start one with `crossbar run`, name its --port, or give "
+            "the --config of the server; only the user who runs it may ask",
+            3,
+        )

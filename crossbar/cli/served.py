@@ -1,0 +1,47 @@
+"""The application as a process of `crossbar run` serves it: with a watch over its event loop, and an admin address."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from ..app import Crossbar
+from ..watch import LoopWatch
+from .admin import administered
+
+LONGEST_BLOCK = 60.0
+"""Seconds after which a worker process that is blocked gives up, so that another one takes its place."""
+
+
+class Served(Crossbar):
+    """A Crossbar that starts and stops together with what a server process has beside it."""
+
+    admin: Path | None = None
+    """The folder of the admin sockets, None for no admin address."""
+    replaceable: bool = False
+    """Whether a supervisor starts another process when this one ends."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._beside: AsyncExitStack | None = None
+
+    async def start(self) -> None:
+        """Start the application, and then what is beside it; a second call does nothing."""
+        await super().start()
+        if self._beside is not None:
+            return
+        self._beside = AsyncExitStack()
+        longest = LONGEST_BLOCK if self.replaceable else None
+        watch = LoopWatch(lambda: self.registry, self.settings.log.blocked / 1000, longest)
+        watch.start()
+        self._beside.callback(watch.stop)
+        if self.admin is not None:
+            await self._beside.enter_async_context(administered(self, self.admin))
+
+    async def stop(self) -> None:
+        """Stop what is beside the application, and then the application."""
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            await beside.aclose()
+        await super().stop()

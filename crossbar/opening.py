@@ -1,0 +1,55 @@
+"""How a request is opened: its path and header fields within their limits, its body read or left to the endpoint."""
+
+from __future__ import annotations
+
+from .body import read_body
+from .context import Context, parse_query
+from .errors import BadRequest, HeadersTooLarge, UnsupportedMediaType, UriTooLong
+from .target import split_path
+
+
+def refuse_oversize(ctx: Context) -> None:
+    """Raise UriTooLong, HeadersTooLarge or BadRequest for a request that is over a limit or whose path is none."""
+    limits = ctx.app.settings.limits
+    path = ctx.raw_path
+    if len(path) + len(ctx.query_string) > limits.target:
+        raise UriTooLong(f"the path and query are longer than {limits.target} bytes")
+    headers = ctx.scope["headers"]
+    if len(headers) > limits.header_count or sum([len(name) + len(value) for name, value in headers]) > limits.headers:
+        raise HeadersTooLarge(f"more than {limits.header_count} header fields, or {limits.headers} bytes of them")
+    if path[:1] != b"/":
+        raise BadRequest("the request target must be a path", word="bad_path")
+    if path.count(b"/") > limits.segments:
+        raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
+    # PERF: a short path of plain characters cannot hold a long segment or a control character.
+    if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
+        for token in split_path(path):
+            if len(token) > limits.segment or not token.isprintable():
+                raise BadRequest(
+                    f"a segment of the path is longer than {limits.segment} characters or holds control characters",
+                    word="bad_path",
+                )
+
+
+def open_raw(ctx: Context) -> None:
+    """Leave body and query to the endpoint; only the token is looked for in them."""
+    limits = ctx.app.settings.limits
+    words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
+    ctx.query = dict(words)
+    ctx.dialect.read(ctx)
+    ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
+    ctx.accept = None
+
+
+async def open_with_body(ctx: Context) -> None:
+    """Read the body up to its limit, and let the dialect read query and body together."""
+    encoding = ctx.header(b"content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
+    ctx.raw_body = await read_body(ctx)
+    ctx.dialect.read(ctx)
+
+
+def has_body(ctx: Context) -> bool:
+    """Whether the request has a body (RFC 9112, 6.3)."""
+    return ctx.headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in ctx.headers

@@ -1,0 +1,252 @@
+"""The admin address: modules of a running server are loaded anew, stopped and started, in all of its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from crossbar import Settings
+from crossbar.cli import admin
+from crossbar.cli.output import Failure
+from crossbar.settings import Server
+
+from .conftest import Invoke, Live, ended, started
+from .test_dev import ROOMS
+
+WORKERS = 2
+
+
+class Running:
+    """A server with two worker processes, a modules folder and an admin folder."""
+
+    def __init__(self, folder: Path, invoke: Invoke, config: Path, live: Live) -> None:
+        self.folder, self.live, self.config = folder, live, config
+        self.modules = folder / "modules"
+        self.admin = folder / "admin"
+        self._invoke = invoke
+
+    def command(self, *args: str) -> tuple[int, str]:
+        """Run `crossbar modules` against the server: exit code and output."""
+        result = self._invoke("modules", "--config", str(self.config), *args)
+        return result.exit_code, result.output
+
+    def answers(self, path: str = "/v2/rooms", requests: int = 24) -> set[tuple[int, str]]:
+        """Give the answers to many requests, each over a connection of its own, so that every worker has some."""
+        found = set()
+        for _ in range(requests):
+            connection = HTTPConnection(urlsplit(self.live.url).netloc, timeout=5)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            data = json.loads(answer.read())["data"]
+            found.add((answer.status, data[0] if isinstance(data, list) else data["message"]))
+            connection.close()
+        return found
+
+    def save(self, what: str) -> None:
+        """Save the module."""
+        (self.modules / "rooms.py").write_text(ROOMS.format(what=what))
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def running(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Iterator[Running]:
+    """Give a running server, and end it."""
+    # NOTE: the path of a socket may not be long, and that of a test's own folder is.
+    folder = Path("/tmp") / f"crossbar-test-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "modules").mkdir(parents=True)
+    (folder / "modules" / "rooms.py").write_text(ROOMS.format(what="first"))
+    config = folder / "crossbar.toml"
+    tables = {"server": f'admin = "{folder}/admin"\nworkers = {WORKERS}', "modules": f'folder = "{folder}/modules"'}
+    config.write_text("\n".join(f"[{table}]\n{lines}" for table, lines in tables.items()))
+    live = started(folder, "--config", str(config))
+    found = Running(folder, invoke, config, live)
+    until(lambda: WORKERS == len(list(found.admin.glob("*.sock"))))
+    yield found
+    ended(live)
+    shutil.rmtree(folder)
+
+
+def test_reload_in_all_processes(running: Running) -> None:
+    """Each process says so, and each answers with the new version from then on."""
+    assert {(200, "first")} == running.answers()
+    running.save("second")
+    assert {(200, "first")} == running.answers()
+    code, told = running.command("reload", "rooms")
+    assert (0, WORKERS) == (code, told.count("rooms reloaded"))
+    assert {(200, "second")} == running.answers()
+
+
+def test_what_cannot_be_loaded_changes_nothing(running: Running) -> None:
+    """The command fails with file and line, every process goes on with what it had, and says so when asked."""
+    (running.modules / "rooms.py").write_text("def find(:\n")
+    code, told = running.command("reload", "rooms")
+    assert (1, True) == (code, "rooms.py, line 1: SyntaxError" in told)
+    assert {(200, "first")} == running.answers()
+    code, told = running.command("--running", "--json")
+    [rooms] = [one for one in json.loads(told) if one["name"] == "rooms"]
+    assert ("previous version", "folder") == (rooms["state"], rooms["kind"])
+    assert "SyntaxError" in rooms["fault"]
+
+
+def test_reload_without_a_name_goes_through_the_folder(running: Running) -> None:
+    """New files are nouns from then on, and those that are gone are no more."""
+    text = ROOMS.format(what="hall").replace('"rooms"', '"halls"')
+    (running.modules / "halls.py").write_text(text)
+    (running.modules / "rooms.py").unlink()
+    running.command("reload", "rooms")
+    code, told = running.command("reload")
+    assert (0, True) == (code, "halls added" in told)
+    assert {(200, "hall")} == running.answers("/v2/halls")
+    assert {401} == {status for status, _ in running.answers("/v2/rooms", 6)}  # as for any noun that is not there
+
+
+def test_stop_and_start_in_all_processes(running: Running) -> None:
+    """A stopped module answers 503 everywhere, and is itself again when it is started."""
+    assert 0 == running.command("stop", "rooms")[0]
+    assert {503} == {status for status, _ in running.answers()}
+    assert 1 == running.command("stop", "rooms")[0]
+    assert 0 == running.command("start", "rooms")[0]
+    assert {(200, "first")} == running.answers()
+
+
+def test_a_process_that_is_started_later_stops_it_too(running: Running) -> None:
+    """The successor of a process that died has the module stopped as its siblings have."""
+    running.command("stop", "rooms")
+    victim = next(running.admin.glob("*.sock"))
+    os.kill(int(victim.stem), signal.SIGKILL)
+    alive: list[Path] = []
+
+    def replaced() -> bool:
+        alive[:] = [path for path in running.admin.glob("*.sock") if path != victim]
+        return len(alive) == WORKERS
+
+    until(replaced)
+    until(lambda: {503} == {status for status, _ in running.answers(requests=6)})
+    code, told = running.command("start", "rooms")
+    assert (0, WORKERS, False) == (code, told.count("rooms started"), victim.exists())
+    assert {(200, "first")} == running.answers()
+
+
+@pytest.mark.parametrize("command", ["reload", "stop", "start"])
+def test_a_module_that_is_not_there(running: Running, command: str) -> None:
+    """It is named, with the way to find those that are."""
+    code, told = running.command(command, "nowhere")
+    assert (1, True) == (code, "there is no module 'nowhere'; `crossbar modules` lists them" in told)
+
+
+def test_the_folder_is_for_its_user_alone(running: Running) -> None:
+    """Nobody else may enter it, and no socket in it may be used by anybody else."""
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in [running.admin, *running.admin.glob("*.sock")]]
+    assert [0o700, *[0o600] * WORKERS] == modes
+
+
+def test_it_is_cleared_in_the_end(running: Running) -> None:
+    """A server that ended has no address any more, and commands say that none runs there."""
+    running.live.stop()
+    assert [] == list(running.admin.iterdir())
+    code, told = running.command("reload", "rooms")
+    assert (3, True) == (code, "no server has its admin address" in told)
+
+
+@pytest.mark.parametrize("sent", [b"", b"\n", b"{\n", b"[]\n", b'{"do": "explode", "name": "x"}\n', b"x" * 100_000])
+def test_nonsense_does_no_harm(running: Running, sent: bytes) -> None:
+    """Whatever is sent to the socket, the process goes on, and the next command is carried out."""
+    with socket.socket(socket.AF_UNIX) as talking:
+        talking.settimeout(5)
+        talking.connect(str(next(running.admin.glob("*.sock"))))
+        talking.sendall(sent)
+        talking.shutdown(socket.SHUT_WR)
+        talking.recv(100)
+    assert 0 == running.command("reload", "rooms")[0]
+    assert {(200, "first")} == running.answers(requests=6)
+
+
+# Without a server.
+
+
+def settings(where: str) -> Settings:
+    """Give settings with an admin folder."""
+    return Settings(server=Server(admin=where))
+
+
+def test_where_the_folder_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the one of the setting, else one for the port below the runtime folder, else below the temporary one."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert tmp_path / "crossbar" / "9000" == admin.folder_of(Settings(), 9000)
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    fallback = admin.folder_of(Settings(), 9000)
+    assert fallback is not None
+    assert (f"crossbar-{os.getuid()}", "9000") == fallback.parts[-2:]
+    assert Path("/somewhere") == admin.folder_of(settings("/somewhere"), 9000)
+    assert admin.folder_of(settings("off"), 9000) is None
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o711])
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path, mode: int) -> None:
+    """Nothing is put where others could get at it."""
+    folder = tmp_path / "admin"
+    folder.mkdir()
+    folder.chmod(mode)
+    with pytest.raises(Failure, match="only you may enter: chmod 700"):
+        admin.prepare(folder)
+
+
+def test_a_link_is_refused(tmp_path: Path) -> None:
+    """A link that somebody laid in the way is not followed."""
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "admin").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure, match="only you may enter"):
+        admin.prepare(tmp_path / "admin")
+
+
+def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
+    """It is told before anything is served."""
+    with pytest.raises(Failure, match="too long a path for a socket"):
+        admin.prepare(tmp_path / ("x" * 90))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The message names the setting and the way to do without."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Failure, match=r'server.admin: cannot make .*"off" for none'):
+        admin.prepare(tmp_path / "file" / "admin")
+
+
+def test_what_an_earlier_server_left_is_cleared(tmp_path: Path) -> None:
+    """Sockets of dead processes and their state are gone; what else lies there is not touched."""
+    folder = tmp_path / "admin"
+    folder.mkdir(mode=0o700)
+    for name in ("7.sock", "stopped.json", "notes.txt"):
+        (folder / name).write_text("")
+    admin.prepare(folder)
+    assert ["notes.txt"] == [path.name for path in folder.iterdir()]
+
+
+async def test_somebody_else_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of another user is refused by the socket, even if it could get at it."""
+    here, there = socket.socketpair(socket.AF_UNIX)
+    with here, there:
+        assert admin._is_allowed(here)
+        monkeypatch.setattr(os, "getuid", lambda: 54_321)
+        assert (os.geteuid() == 0) == admin._is_allowed(here)
+    await asyncio.sleep(0)
