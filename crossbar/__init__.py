@@ -29,6 +29,7 @@ if _typing.TYPE_CHECKING:
         TimedOut,
         Unauthorized,
         Unavailable,
+        UnsupportedMediaType,
         Violation,
     )
     from .filters import Filter, holding, where
@@ -96,6 +97,7 @@ __all__ = [
     "TimedOut",
     "Unauthorized",
     "Unavailable",
+    "UnsupportedMediaType",
     "Violation",
     "__version__",
     "accepted",
@@ -146,6 +148,7 @@ _HOMES = {
         "TimedOut",
         "Unauthorized",
         "Unavailable",
+        "UnsupportedMediaType",
         "Violation",
     ),
     "filters": (

@@ -25,7 +25,6 @@ from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
 from .errors import StoreUnavailable
-from .hooks import Hooks
 from .life import Life
 from .log import AccessLog
 from .negotiation import CSV
@@ -34,7 +33,7 @@ from .pipeline import walk
 from .plugins import Changes, Roster
 from .registry import Registry
 from .renderers import CsvTable, Renderer
-from .response import ALWAYS, Receive, Send, respond
+from .response import ALWAYS, Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
 from .stores import Kind, Store
@@ -81,24 +80,25 @@ class Crossbar:
         self.access_log = access_log
         self.schemas = Schemas({})
         self.plugins = Roster(self.settings, self.schemas, bundled=bundled)
-        self.plugins.fill(endpoints, hooks)
+        given = {"dialects": dialects, "authenticators": authenticators, "authorizers": authorizers}
+        self.plugins.fill(endpoints, hooks, given | {"renderers": renderers})
         self.changes = Changes(self, self.plugins)
         self.registry: Registry = self.plugins.registry()
-        self.hooks: Hooks = self.plugins.hooks()
-        self.dialects: tuple[Dialect, ...] = (CrossbarDialect(), *dialects, *self.plugins.things("dialects"))
-        found = (*authenticators, *self.plugins.things("authenticators"))
+        self.dialects: tuple[Dialect, ...] = (CrossbarDialect(), *self.plugins.things("dialects"))
+        found = self.plugins.things("authenticators")
         self.authenticators: tuple[Authenticator, ...] = (*found, *AUTHENTICATORS)
         self.trusts_tokens_first = not found
-        self.authorizers: tuple[Authorizer, ...] = (*authorizers, *self.plugins.things("authorizers"))
-        rendering = (*renderers, *self.plugins.things("renderers"))
+        self.authorizers: tuple[Authorizer, ...] = tuple(self.plugins.things("authorizers"))
+        rendering = self.plugins.things("renderers")
         self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable} | {each.media_type: each for each in rendering}
         self.offered = tuple(each.media_type for each in rendering)
+        self.formats: dict[str, str] = {each.extension: each.media_type for each in rendering}
         self.store = store or _chosen(self.settings.store.url, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
-        self.watch = Watch(self.settings.limits.handler_seconds)
+        self.watch = Watch(self.settings.limits.handler_seconds, answer_instead)
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
         self._life = Life(self._open)
@@ -124,17 +124,22 @@ class Crossbar:
         registry = ctx.registry
         registry.active += 1
         try:
-            if not ctx.status:
-                self.watch.begin(ctx)
-                try:
-                    await walk(ctx)
-                finally:
-                    self.watch.end(ctx)
-            walked = time.perf_counter() - ctx.started
-            await respond(ctx, receive, send)
-            for endpoint, _ in ctx.resolved:
-                if "finish" in endpoint.overrides:
-                    await _finished(endpoint, ctx)
+            try:
+                given_up = False
+                if not ctx.status:
+                    self.watch.begin(ctx, ctx.started)
+                    try:
+                        await walk(ctx)
+                    finally:
+                        given_up = self.watch.end(ctx)
+                walked = time.perf_counter() - ctx.started
+                if not given_up:
+                    await respond(ctx, receive, send)
+            finally:  # also when an exception passes through to the host
+                for endpoint, _ in ctx.resolved:
+                    if "finish" in endpoint.overrides:
+                        await finish(ctx)
+                        break
         finally:
             registry.active -= 1
             if not registry.active and registry.retired is not None:
@@ -228,8 +233,6 @@ class Crossbar:
     async def stop(self) -> None:
         """Close what `start` opened; what was acknowledged is safe. It can be started again."""
         await self._life.stop()
-        if self.access_log is not None:
-            self.access_log.flush()
 
     async def open_late(self, ctx: Context) -> None:
         """Start with the first request, where no lifespan was run; a failure to start is answered like any other."""
@@ -238,10 +241,12 @@ class Crossbar:
         ctx.started = time.perf_counter()
 
     async def _open(self, opening: AsyncExitStack) -> None:
+        if self.access_log is not None:
+            opening.callback(self.access_log.flush)
         opening.push_async_callback(self.store.close)
         opening.callback(self.hasher.close)
         opening.callback(self.watch.stop)
-        await self.open_kinds()
+        await self.changes.open_kinds()
         signing, sealing = await auth.keys_of(self.store, self.clock)
         self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
         self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
@@ -285,13 +290,4 @@ def _chosen(url: str, clock: Callable[[], float], plugins: Roster) -> Store:
     # PERF: only the store that is used is imported.
     from .stores.choose import store_at
 
-    stores = {found.name: found.thing for found in plugins.found("stores")}
-    return store_at(url, clock, stores)
-
-
-async def _finished(endpoint: Endpoint, ctx: Context) -> None:
-    """Run an endpoint's `finish` hook; the response is out, so what it raises is only logged."""
-    try:
-        await endpoint.finish(ctx)
-    except Exception:
-        logger.exception("finish of %s failed (request %s)", endpoint.name, ctx.request_id)
+    return store_at(url, clock, plugins.named("stores"))

@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -48,7 +49,7 @@ class Principal:
     user_id: str | None = None
     method: str = ""
     token: str = ""
-    claims: dict[str, Any] | None = None
+    claims: Mapping[str, Any] | None = None
     master: bool = False
 
 
@@ -113,7 +114,8 @@ class Tokens:
         known = self._checked.get(token)
         claims = known[1].claims if known is not None else None
         if claims is None:
-            claims = self._decoded(token)
+            # NOTE: they are remembered, and shown to the modules of many requests.
+            claims = MappingProxyType(self._decoded(token))
         elif claims["exp"] <= self._clock():
             raise Unauthorized("the token has expired: log in again")
         account, user = await self._owner(claims["account_id"], claims.get("owner_id"))
@@ -188,7 +190,7 @@ class Tokens:
         return account, user
 
     def _principal(
-        self, account: Document, user: Document | None, method: str, token: str, claims: dict[str, Any] | None
+        self, account: Document, user: Document | None, method: str, token: str, claims: Mapping[str, Any] | None
     ) -> Principal:
         master = bool(account.secrets().get("master"))
         return Principal(account.id, user.id if user else None, method, token, claims, master)
@@ -201,6 +203,20 @@ class Tokens:
         if len(self._checked) >= _REMEMBERED:
             self._checked.clear()
         self._checked[token] = (version, principal)
+
+
+def vouched(principal: Any) -> Principal | None:
+    """What was said about who is asking; TypeError if that is nobody, so that none comes in by mistake."""
+    if principal is not None and not isinstance(principal, Principal):
+        raise TypeError(f"it returned {type(principal).__name__}, where a Principal or None was expected")
+    return principal
+
+
+async def permitted(authorize: Callable[[Context], Awaitable[object]], ctx: Context) -> None:
+    """Ask whether the caller may; TypeError if something is returned, for who returns False means to refuse."""
+    answer = await authorize(ctx)
+    if answer is not None:
+        raise TypeError(f"it returned {answer!r}: raise Forbidden to refuse, and return nothing to let pass")
 
 
 def enabled(document: Document) -> bool:

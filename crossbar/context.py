@@ -42,6 +42,7 @@ class Context:
         "bound",
         "client",
         "dialect",
+        "due_from",
         "envelope",
         "found",
         "handover",
@@ -86,8 +87,9 @@ class Context:
         self.stage = "arrive"
         # NOTE: modules may come and go; a request sees those that were there when it came, to its end.
         self.registry: Registry = app.registry
-        # Who runs just now, where that is not the endpoint itself, and whether they ran for too long.
-        self.blamed = ""
+        # Who runs just now, where that is not the endpoint itself, since when, and whether that was too long.
+        self.blamed: object | None = None
+        self.due_from: float
         self.late = False
         # What the transport says. A WebSocket begins as a GET.
         self.method: str = scope.get("method", "GET")

@@ -65,7 +65,8 @@ class Dispatch:
         self._depths: dict[int, Place] = {}
         self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
         self._deeper: Place | None = None
-        for route in endpoint.routes:
+        # NOTE: operations first: where a dialect writes an action of another dialect's like one of them, they win.
+        for route in sorted(endpoint.routes, key=lambda route: bool(route.pattern)):
             self._add(endpoint, route, verbs)
         for patterns in self._patterns.values():
             patterns.sort(key=lambda entry: [part is None for part in entry[0]])
@@ -107,7 +108,8 @@ class Dispatch:
             leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
             bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
             taken = self._place(route.pattern).verbs.setdefault(route.verb or "", bound)
-            _refuse_clash(endpoint, taken, bound)
+            if verbs == CROSSBAR.verbs or taken.route.operation is None:
+                _refuse_clash(endpoint, taken, bound)
             return
         verb = route.verb if route.operation is None else verbs[route.operation]
         bound = Bound(endpoint, route, call, None, endpoint.depths[1])

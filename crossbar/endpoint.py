@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
-SOCKET = "SOCKET"
-"""The verb of a WebSocket in the tables of dispatch; no client can send it."""
+SOCKET = "(socket)"
+"""The verb of a WebSocket in the tables of dispatch; it is no token of HTTP, so no request can have it as its method."""
 UNBOUNDED = 1_000
 DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 
@@ -124,10 +124,8 @@ class Endpoint:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.name and not _NAME.fullmatch(cls.name):
-            raise DefinitionError(
-                f"{cls.__name__}: name {cls.name!r} must be lower-case letters, digits and _, 32 at most"
-            )
+        if cls.name:
+            refuse_name(cls.__name__, cls.name)
         cls.routes = tuple(_routes_of(cls))
         _refuse_ambiguity(cls)
         # PERF: the pipeline asks only the hooks that a class really has.
@@ -173,6 +171,12 @@ class Endpoint:
 
     async def finish(self, ctx: Context) -> None:
         """Do what is to be done after the response; nothing that it raises reaches the client."""
+
+
+def refuse_name(whose: str, name: str) -> None:
+    """Raise DefinitionError for a name that no noun can have."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise DefinitionError(f"{whose}: name {name!r} must be lower-case letters, digits and _, 32 at most")
 
 
 def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:

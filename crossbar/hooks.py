@@ -12,25 +12,28 @@ name of its method. The three moments:
 
 Hooks of one moment run one after the other, by their `order` and then by their name. A hook that fails fails the
 request, with the status of a refusal or else a 500, unless it is declared with `required=False`: then the log has it.
-What was written before an `after` hook fails stays written.
+What was written before an `after` hook fails stays written. At a WebSocket, which goes by the name `socket`, the hooks
+`before` run ahead of the handshake.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from .errors import DefinitionError
+from .stores import Change
+from .watch import is_failure
 
 if TYPE_CHECKING:
     from .context import Context
     from .dispatch import Bound
     from .reply import Reply
-    from .stores import Change
 
 logger = logging.getLogger("crossbar")
 
@@ -38,6 +41,8 @@ Moment = Literal["before", "within", "after"]
 Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
 _TAKES = {"before": ("ctx",), "within": ("ctx", "changes"), "after": ("ctx", "reply")}
+_PATTERN = re.compile(r"\*|(\*|[a-z][a-z0-9_]*)\.(\*|[A-Za-z_]\w*)", re.ASCII)
+_CHANGES = get_args(Change)
 
 
 class _Mark(NamedTuple):
@@ -60,9 +65,14 @@ class Hook(NamedTuple):
     required: bool
     call: Callable[..., Awaitable[Any]]
 
+    def __str__(self) -> str:
+        """What the log calls it."""
+        return f"hook {self.name} ({self.origin})"
+
     def meets(self, endpoint: str, operation: str) -> bool:
         """Whether it runs at an operation of an endpoint."""
-        return any(fnmatchcase(f"{endpoint}.{operation}", pattern) for pattern in self.patterns)
+        meeting = ("*", "*.*", f"*.{operation}", f"{endpoint}.*", f"{endpoint}.{operation}")
+        return any(pattern in meeting for pattern in self.patterns)
 
 
 def before(*patterns: str, order: int = 0, required: bool = True) -> Callable[[Function], Function]:
@@ -84,7 +94,8 @@ def _marking(moment: Moment, patterns: tuple[str, ...], order: int, required: bo
     if not patterns:
         raise DefinitionError(f"@{moment}() names no operation: write @{moment}('devices.create'), or @{moment}('*')")
     for pattern in patterns:
-        if pattern != "*" and pattern.count(".") != 1:
+        # NOTE: without its parentheses the decorator gets the function itself.
+        if not isinstance(pattern, str) or not _PATTERN.fullmatch(pattern):
             raise DefinitionError(
                 f"@{moment}({pattern!r}): write ENDPOINT.OPERATION, such as 'devices.create' or '*.delete'"
             )
@@ -105,8 +116,9 @@ def hooks_of(thing: object, origin: str) -> Iterator[Hook]:
     DefinitionError for one that does not take what its moment gives.
     """
     if isinstance(thing, ModuleType):
-        for member in list(vars(thing).values()):
-            if inspect.isfunction(member) and f"{member.__module__}.".startswith(f"{thing.__name__}."):
+        # A function may have two names there, and one from elsewhere is only used there.
+        for member in {id(each): each for each in vars(thing).values() if inspect.isfunction(each)}.values():
+            if f"{member.__module__}.".startswith(f"{thing.__name__}."):
                 yield from _hooks(member, origin)
     elif inspect.isroutine(thing):
         yield from _hooks(thing, origin)
@@ -176,13 +188,28 @@ class Hooks:
 
 async def _run(hook: Hook, ctx: Context, *given: Any) -> Any:
     """Run one hook; what an optional one raises is only logged. While it runs, it is to blame for what happens."""
-    blamed, ctx.blamed = ctx.blamed, f"hook {hook.name} ({hook.origin})"
+    blamed, ctx.blamed = ctx.blamed, hook
+    began = time.perf_counter()
     try:
         result = await hook.call(ctx, *given)
-    except Exception:
-        if hook.required:
+        if hook.moment == "within" and result is not None:
+            result = _checked(result)
+    except BaseException as error:
+        if hook.required or not is_failure(error):
             raise
-        logger.exception("%s failed, and the request went on without it (request %s)", ctx.blamed, ctx.request_id)
+        logger.exception("%s failed, and the request went on without it (request %s)", hook, ctx.request_id)
         result = None
     ctx.blamed = blamed
+    took = time.perf_counter() - began
+    if took * 1000 > ctx.app.settings.log.slow:
+        logger.warning("slow: %.1f s in %s (request %s)", took, hook, ctx.request_id)
     return result
+
+
+def _checked(result: Any) -> list[Change]:
+    """What a hook wants to have written, TypeError if that is no changes; a store would pass over what it is not."""
+    changes = list(result) if isinstance(result, Iterable) else [result]
+    for each in changes:
+        if not isinstance(each, _CHANGES):
+            raise TypeError(f"it returned {each!r}; a hook of @within returns Insert, Replace, Delete or Guard objects")
+    return changes

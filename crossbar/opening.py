@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from .body import read_body
 from .context import Context, parse_query
 from .errors import BadRequest, HeadersTooLarge, UnsupportedMediaType, UriTooLong
@@ -34,9 +36,10 @@ def refuse_oversize(ctx: Context) -> None:
 def open_raw(ctx: Context) -> None:
     """Leave body and query to the endpoint; only the token is looked for in them."""
     limits = ctx.app.settings.limits
-    words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
-    ctx.query = dict(words)
-    ctx.dialect.read(ctx)
+    # NOTE: words of the endpoint's own may be wrong in the eyes of the dialect, and mean something else to it.
+    with suppress(BadRequest):
+        ctx.query = dict(parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word))
+        ctx.dialect.read(ctx)
     ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
     ctx.accept = None
 
@@ -46,7 +49,7 @@ async def open_with_body(ctx: Context) -> None:
     encoding = ctx.header(b"content-encoding")
     if encoding is not None and encoding.lower() != "identity":
         raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
-    ctx.raw_body = await read_body(ctx)
+    ctx.raw_body = await ctx.app.watch.leave_to_client(ctx, read_body(ctx))
     ctx.dialect.read(ctx)
 
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-from .auth import ANONYMOUS
+from .auth import ANONYMOUS, permitted, vouched
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
 from .dialects import choose
@@ -36,9 +37,9 @@ from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type
 from .opening import has_body, open_raw, open_with_body, refuse_oversize
 from .rendering import begin, location, rendered_by, unwrapped
-from .reply import Blob, Reply, Stream
+from .reply import EVENT_STREAM, Blob, Reply, Stream
 from .stores import Document
-from .watch import blame
+from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
 
@@ -89,15 +90,19 @@ async def _authenticate(ctx: Context) -> None:
     refusal = Unauthorized()
     try:
         for authenticator in ctx.app.authenticators:
-            ctx.principal = await authenticator(ctx)
+            ctx.blamed = authenticator
+            ctx.principal = vouched(await authenticator(ctx))
             if ctx.principal is not None:
+                ctx.blamed = None
                 return
     except Unauthorized as refused:
         # NOTE: clients send an old token along when they log in again; only the endpoint can say whether that matters.
         refusal = refused
     endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
     if endpoint is not None and "authenticate" in endpoint.overrides:
-        ctx.principal = await endpoint.authenticate(ctx)
+        ctx.blamed = endpoint
+        ctx.principal = vouched(await endpoint.authenticate(ctx))
+    ctx.blamed = None
     if ctx.principal is None:
         raise refusal
 
@@ -126,10 +131,12 @@ async def resolve(ctx: Context) -> None:
                 ctx.found = await app.tenants.enter(principal, args[0], ctx.version)
                 ctx.tenant = args[0]
             elif "resolve" in endpoint.overrides:
+                ctx.blamed = endpoint
                 await endpoint.resolve(ctx, *args)
         if position != last and ctx.found is not None:
             ctx.parents[endpoint.name] = ctx.found
             ctx.found = None
+    ctx.blamed = None
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
@@ -140,10 +147,13 @@ def authorize(ctx: Context) -> Awaitable[None] | None:
 
 async def _authorize(ctx: Context, asked: list[Endpoint]) -> None:
     for endpoint in asked:
-        await endpoint.authorize(ctx)
+        ctx.blamed = endpoint
+        await permitted(endpoint.authorize, ctx)
     if ctx.bound is not None:
         for authorizer in ctx.app.authorizers:
-            await authorizer(ctx)
+            ctx.blamed = authorizer
+            await permitted(authorizer, ctx)
+    ctx.blamed = None
 
 
 def negotiate(ctx: Context) -> None:
@@ -156,6 +166,9 @@ def negotiate(ctx: Context) -> None:
         if ctx.app.offered and JSON in offered:
             offered = (*offered, *ctx.app.offered)
         chosen = choose_media_type(ctx.accept, offered)
+        # NOTE: events are no form of something else; whether there are any shows when the operation has answered.
+        if chosen is None and ctx.verb == "GET":
+            chosen = choose_media_type(ctx.accept, (EVENT_STREAM,))
         if chosen is None:
             raise NotAcceptable(f"this endpoint answers with {', '.join(offered)}", cause=ctx.accept)
         ctx.media_type = chosen
@@ -185,8 +198,8 @@ async def execute(ctx: Context) -> None:
     bound = ctx.bound
     if bound is None:
         return
-    hooks = ctx.app.hooks
-    if not hooks.all:
+    hooks = ctx.registry.hooks
+    if hooks is None:
         ctx.reply = await bound.call(ctx, *ctx.args)
         return
     await hooks.before(ctx, bound)
@@ -217,6 +230,8 @@ def render(ctx: Context) -> Awaitable[None] | None:
         return unwrapped(ctx, reply, answer)
     if "render" in bound.endpoint.overrides:
         return rendered_by(bound.endpoint, ctx, reply)
+    if ctx.media_type == EVENT_STREAM:
+        raise NotAcceptable(f"there are no events here, only {', '.join(bound.endpoint.provides)}", cause=ctx.accept)
     ctx.dialect.success(ctx, reply)
     return None if isinstance(ctx.payload, bytes) else begin(ctx, ctx.payload)
 
@@ -256,21 +271,30 @@ async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
         refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
     except StoreError as error:
         refuse(ctx, Conflict(str(error)))
-    except asyncio.CancelledError:
-        # NOTE: the watch cancels what takes too long; anybody else means the whole task.
-        if not ctx.late:
+    except BaseException as error:
+        # NOTE: the watch cancels what takes too long; anybody else who cancels means the whole task.
+        if ctx.late and isinstance(error, asyncio.CancelledError):
+            refuse(ctx, overdue(ctx))
+        elif is_failure(error):
+            logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
+            refuse(ctx, Fault())
+        else:
             raise
-        seconds = ctx.app.settings.limits.handler_seconds
-        logger.error("stage %s of %s took over %d s (request %s)", ctx.stage, blame(ctx), seconds, ctx.request_id)
-        refuse(ctx, TimedOut(f"the request took longer than {seconds} seconds and was cancelled"))
-    except Exception:
-        logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
-        refuse(ctx, Fault())
+
+
+def overdue(ctx: Context) -> TimedOut:
+    """The refusal of a request that took too long; the log says whose code it was."""
+    seconds = ctx.app.settings.limits.handler_seconds
+    logger.error("stage %s of %s took over %d s (request %s)", ctx.stage, blame(ctx), seconds, ctx.request_id)
+    return TimedOut(f"the request took longer than {seconds} seconds and was cancelled")
 
 
 def refuse(ctx: Context, refusal: Refusal) -> None:
     """Turn a refusal into the dialect's error response."""
     ctx.reason = refusal.word
     if not hasattr(ctx, "dialect"):
-        ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
+        # NOTE: it may be a dialect that failed; the first one is Crossbar's own.
+        ctx.dialect = ctx.app.dialects[0]
+        with suppress(Exception):
+            ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
     ctx.dialect.failure(ctx, refusal)

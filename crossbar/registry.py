@@ -22,6 +22,7 @@ from .target import ALIAS, Noun, Target, is_version, tokenize
 if TYPE_CHECKING:
     from .auth import Principal
     from .context import Context
+    from .hooks import Hooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +76,17 @@ class Absent(Endpoint):
 
     create = replace = patch = delete = find
 
+    async def socket(self, ctx: Context, websocket: object, *args: str) -> None:
+        """Refuse a WebSocket, too."""
+        await self.find(ctx)
+
 
 class Registry:
     """Endpoints by name.
 
     Requests hold on to the registry that they began with: whoever changes the endpoints of a running application puts a
-    changed `copy` in its place. `active` counts the requests under way; `retired` is called when none is left.
+    changed `copy` in its place. `active` counts the requests under way; `retired` is called when none is left. `hooks`
+    are those that run at the operations of the endpoints, None if there are none.
     """
 
     def __init__(self, endpoints: Iterable[Endpoint] = ()) -> None:
@@ -88,6 +94,7 @@ class Registry:
         self.names: dict[str, Endpoint] = {}
         self.greedy: frozenset[str] = frozenset()
         self.raw: frozenset[str] = frozenset()
+        self.hooks: Hooks | None = None
         self.active = 0
         self.retired: Callable[[], None] | None = None
         self._dispatch: dict[str, dict[str, Dispatch]] = {}
@@ -111,6 +118,7 @@ class Registry:
     def copy(self, *without: str) -> Registry:
         """Another registry with the same endpoints, but for those of these names."""
         made = Registry()
+        made.hooks = self.hooks
         for name, entry in self.entries.items():
             if name not in without:
                 made._put(entry)
@@ -182,6 +190,20 @@ class Registry:
         args = bound.arguments(nouns[-1].args)
         return Match(target.version, nouns, bound.endpoint, bound.route.name, bound.call, args, place.allow)
 
+    def lacks(self, pattern: str) -> str | None:
+        """Whether no operation is there that a pattern of hooks names: None if one is, or else what may be meant."""
+        name, _, operation = pattern.partition(".")
+        if name == "*":
+            return None
+        entry = self.entries.get(name)
+        if entry is None:
+            near = self.nearest(name)
+            return f"{near}.{operation}" if near else ""
+        routes = [route.name for route in entry.endpoint.routes]
+        if operation == "*" or operation in routes or entry.fault:
+            return None
+        return next((f"{name}.{near}" for near in difflib.get_close_matches(operation, routes, 1, 0.6)), "")
+
     def nearest(self, name: str) -> str | None:
         """The endpoint whose name looks most like this one."""
         return next(iter(difflib.get_close_matches(name, self.names, 1, 0.6)), None)
@@ -198,7 +220,8 @@ class Registry:
             endpoint = self.names[noun.name]
             if endpoint.tenants:
                 return False
-            if name in endpoint.parents:
+            # What the parents of a module that is not running would be, nobody knows.
+            if name in endpoint.parents or isinstance(endpoint, Absent):
                 return True
         return False
 

@@ -52,10 +52,22 @@ async def rendered(renderer: Renderer, stream: AsyncIterator[Rows]) -> AsyncIter
     """A whole listing in the renderer's media type, piece by piece."""
     async for rows in stream:
         if rows.count:
-            yield renderer.piece(rows.parsed())
-    last = renderer.end()
+            yield piece_of(renderer, rows.parsed())
+    last = piece_of(renderer, None)
     if last:
         yield last
+
+
+def piece_of(renderer: Renderer, rows: Iterable[Body] | None) -> bytes:
+    """What a renderer makes of some rows, or has to say after the last one; what it raises has its name."""
+    try:
+        piece: Any = renderer.end() if rows is None else renderer.piece(rows)
+        if not isinstance(piece, bytes):
+            raise TypeError(f"it returned {type(piece).__name__}: a renderer writes bytes")
+    except Exception as error:
+        error.add_note(f"by the renderer {type(renderer).__module__}.{type(renderer).__qualname__}")
+        raise
+    return piece
 
 
 class CsvTable:

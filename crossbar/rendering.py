@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+import re
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
 
 from .context import Context
 from .endpoint import Endpoint
+from .events import close
 from .mounted import Handover
 from .renderers import file_name
-from .reply import Blob, Reply, Stream
+from .reply import EVENT_STREAM, Blob, Reply, Stream
+
+_ENDING = re.compile(r"[A-Za-z0-9]{1,16}")
+_CONTENT_TYPE = re.compile(r"[!-~][ -~]*")
+_BYTES = "application/octet-stream"
+# NOTE: some proxies collect a response before they pass it on, unless they are told that it is to be read as it comes.
+_AS_IT_COMES = (b"x-accel-buffering", b"no")
 
 
 def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> Awaitable[None] | None:
@@ -19,20 +28,36 @@ def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> A
         ctx.handover = answer
         return None
     if isinstance(answer, Blob):
-        ctx.response_headers.append((b"content-type", answer.content_type.encode("latin-1")))
-        if answer.name:
-            stem, _, ending = answer.name.rpartition(".")
-            name = file_name(stem or ending, ending if stem else "bin")
-            ctx.response_headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
-        ctx.payload = answer.content
+        _attach(ctx, answer)
         return None
-    ctx.response_headers.append((b"content-type", answer.media_type.encode("latin-1")))
+    ctx.response_headers.append((b"content-type", _content_type(answer.media_type)))
+    if answer.media_type == EVENT_STREAM:
+        ctx.response_headers.append(_AS_IT_COMES)
     return begin(ctx, answer.bytes())
+
+
+def _attach(ctx: Context, blob: Blob) -> None:
+    """The bytes with their type, and the name under which a client is to keep them."""
+    ctx.payload = bytes(memoryview(blob.content))
+    ctx.response_headers.append((b"content-type", _content_type(blob.content_type)))
+    if blob.name:
+        stem, _, ending = blob.name.rpartition(".")
+        if not stem or not _ENDING.fullmatch(ending):
+            stem, ending = blob.name, "bin"
+        name = file_name(stem, ending)
+        ctx.response_headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
+
+
+def _content_type(told: str) -> bytes:
+    """The type as a header field may have it; it often comes from whoever stored the bytes."""
+    return (told if _CONTENT_TYPE.fullmatch(told) else _BYTES).encode()
 
 
 async def rendered_by(endpoint: Endpoint, ctx: Context, reply: Reply) -> None:
     """Let the endpoint render its answer; what it leaves is the dialect's."""
-    payload = await endpoint.render(ctx, reply.answer)
+    payload: Any = await endpoint.render(ctx, reply.answer)
+    if payload is not None and not isinstance(payload, bytes):
+        raise TypeError(f"render returned {type(payload).__name__}: it returns bytes, or None for the usual form")
     ctx.dialect.success(ctx, reply)
     if payload is not None:
         ctx.response_headers = [pair for pair in ctx.response_headers if pair[0] != b"content-type"]
@@ -44,17 +69,33 @@ async def rendered_by(endpoint: Endpoint, ctx: Context, reply: Reply) -> None:
 
 async def begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:
     """Fetch the first piece of a stream here, so that a failure to read it is still an error like any other."""
-    ctx.payload = _resumed(await anext(pieces, b""), pieces)
-
-
-async def _resumed(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     try:
-        yield first
-        async for piece in rest:
-            yield piece
-    finally:
-        if isinstance(rest, AsyncGenerator):
-            await rest.aclose()
+        first: Any = await anext(pieces, b"")
+        if not isinstance(first, bytes):
+            raise TypeError(f"a piece of the stream is {type(first).__name__}: they are bytes")
+    except BaseException:
+        await close(pieces)
+        raise
+    ctx.payload = _Resumed(first, pieces)
+
+
+class _Resumed(AsyncIterator[bytes]):
+    """A stream whose first piece has been read. Closing it closes its source, also if nobody has read on."""
+
+    def __init__(self, first: bytes, rest: AsyncIterator[bytes]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    async def __anext__(self) -> bytes:
+        """The next piece."""
+        if self._first is None:
+            return await anext(self._rest)
+        first, self._first = self._first, None
+        return first
+
+    async def aclose(self) -> None:
+        """Let go of the source."""
+        await close(self._rest)
 
 
 def location(ctx: Context, id: str) -> bytes:

@@ -6,13 +6,13 @@ An operation may return any `Answer`. `None` means that there is nothing to show
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple, cast
 
 import orjson
 from msgspec import Struct
 
+from .events import server_sent
 from .stores import Body, Document, Rows
 from .target import Noun
 
@@ -63,6 +63,8 @@ class Stream(NamedTuple):
 
         After `keep_alive` seconds without one, a comment tells proxies and clients that the connection lives.
         """
+        if keep_alive <= 0:
+            raise ValueError(f"keep_alive is {keep_alive:g}: write a number of seconds")
         return cls(server_sent(source, keep_alive), EVENT_STREAM)
 
 
@@ -100,42 +102,3 @@ def created(answer: Answer = None, *location: Noun, **envelope: Any) -> Reply:
 def accepted(answer: Answer = None) -> Reply:
     """202: the work was taken on and is done later."""
     return Reply(answer, 202)
-
-
-async def server_sent(source: AsyncIterator[Event], keep_alive: float) -> AsyncIterator[bytes]:
-    """The bytes of an event stream; a comment at once, so that the client knows that it is connected."""
-    yield b": connected\n\n"
-    waiting: asyncio.Future[Event] | None = None
-    try:
-        while True:
-            if waiting is None:
-                waiting = asyncio.ensure_future(anext(source))
-            done, _ = await asyncio.wait({waiting}, timeout=keep_alive)
-            if not done:
-                yield b": alive\n\n"
-                continue
-            waiting = None
-            try:
-                event = done.pop().result()
-            except StopAsyncIteration:
-                return
-            yield _event(event)
-    finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.wait({waiting})
-        if isinstance(source, AsyncGenerator):
-            await source.aclose()
-
-
-def _event(event: Event) -> bytes:
-    """One event on the wire; line ends cannot get into its name or id."""
-    lines = [b"data: " + orjson.dumps(event.data)]
-    if event.event:
-        lines.insert(0, b"event: " + " ".join(event.event.split()).encode())
-    if event.id:
-        lines.insert(0, b"id: " + event.id.translate(_ONE_LINE).encode())
-    return b"\n".join(lines) + b"\n\n"
-
-
-_ONE_LINE = dict.fromkeys(map(ord, "\0\r\n"))

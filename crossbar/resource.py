@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, ClassVar
 
 import orjson
@@ -192,13 +192,15 @@ async def write(ctx: Context, *changes: Change) -> list[Document | None]:
 
     The documents as they now stand, None for a Delete or a Guard, as with `Store.write`.
     """
-    added: list[Change] = []
-    if ctx.app.hooks.all and ctx.bound is not None:
-        added = await ctx.app.hooks.within(ctx, ctx.bound, changes)
+    hooks = ctx.registry.hooks
+    added = await hooks.within(ctx, ctx.bound, changes) if hooks is not None and ctx.bound is not None else []
     try:
         written = await ctx.app.store.write([*changes, *added] if added else changes)
         return written[: len(changes)] if added else written
     except UniqueConflict as conflict:
+        # NOTE: the client can do nothing about what a hook has added, and has not sent it.
+        if conflict.kind not in _kinds_in(changes):
+            raise
         field = conflict.field
         value = field_at(ctx.body, tuple(field.split(".")))
         raise InvalidData(field, "unique", f"the {field} is already in use", cause=value, value=value) from None
@@ -209,7 +211,15 @@ async def write(ctx: Context, *changes: Change) -> list[Document | None]:
     except RevisionConflict:
         raise Changed from None
     except DocumentMissing as missing:
+        if missing.kind not in _kinds_in(changes):
+            raise
         raise BadIdentifier(cause=missing.id) from None
+
+
+def _kinds_in(changes: Iterable[Change]) -> set[str]:
+    """The kinds of document that are changed."""
+    changed = (each.document if isinstance(each, Insert | Replace) else each for each in changes)
+    return {each.kind for each in changed if isinstance(each, Document | Delete)}
 
 
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:

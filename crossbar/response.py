@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from copy import copy
 from typing import Any
 
 from .context import Context
 from .errors import Fault
-from .pipeline import refuse
-from .watch import blame
+from .events import close
+from .pipeline import overdue, refuse
+from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
 
@@ -20,6 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 # What every response carries: its type is not to be guessed, and no cache may keep it.
 ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_UNWILLING = 5.0  # seconds that code may take to end when its client has gone, before it is told again
 
 
 async def respond(ctx: Context, receive: Receive, send: Send) -> None:
@@ -40,6 +44,36 @@ async def respond(ctx: Context, receive: Receive, send: Send) -> None:
     await _stream(ctx, payload, receive, send)
 
 
+async def answer_instead(ctx: Context) -> None:
+    """Answer in the place of code that goes on although it was cancelled: its client has waited long enough."""
+    if ctx.scope["type"] != "http":
+        return
+    # NOTE: the code may still change what it finds in its context.
+    instead = copy(ctx)
+    refuse(instead, overdue(instead))
+    logger.error("%s goes on although it was cancelled (request %s)", blame(ctx), ctx.request_id)
+    with suppress(Exception):  # the client may have gone by now
+        await respond(instead, ctx.receive, ctx.send)
+    ctx.status, ctx.reason = instead.status, instead.reason
+
+
+async def finish(ctx: Context) -> None:
+    """Run what endpoints want to do afterwards; the response is out, so what goes wrong there is only logged."""
+    seconds = ctx.app.settings.limits.handler_seconds
+    for endpoint, _ in ctx.resolved:
+        if "finish" not in endpoint.overrides:
+            continue
+        ctx.blamed = endpoint
+        try:
+            async with asyncio.timeout(seconds):
+                await endpoint.finish(ctx)
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            logger.exception("finish of %s failed (request %s)", blame(ctx), ctx.request_id)
+        ctx.blamed = None
+
+
 async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
     """Let another application answer; the request id goes along, and its status into the log."""
     assert ctx.handover is not None
@@ -56,52 +90,87 @@ async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
 
     try:
         await ctx.handover.app(ctx.handover.scope, receive, observed)
+        if started:
+            return
+        logger.error("the application of %s gave no answer (request %s)", blame(ctx), ctx.request_id)
     except ctx.app.propagate:
         raise
-    except Exception:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         logger.exception("crash in the application of %s (request %s)", blame(ctx), ctx.request_id)
-        ctx.reason = Fault.word
-        if not started:
-            ctx.handover = None
-            ctx.response_headers = []
-            refuse(ctx, Fault())
-            await respond(ctx, receive, send)
+    ctx.reason = Fault.word
+    if not started:
+        ctx.handover = None
+        refuse(ctx, Fault())
+        await respond(ctx, receive, send)
 
 
 async def _stream(ctx: Context, payload: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send a response piece by piece, and stop when the client has gone, also while the next piece is waited for."""
-    gone = asyncio.ensure_future(_disconnected(receive))
-    coming: asyncio.Future[bytes | None] | None = None
+    """Send a response piece by piece, and stop when the client has gone, also while the next piece is waited for.
+
+    All of the source runs in this task, as task groups and time limits in it demand.
+    """
+    client = _Client(receive, send)
     try:
-        await send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
-        while ctx.method != "HEAD":
-            coming = asyncio.ensure_future(anext(payload, None))
-            await asyncio.wait({coming, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                ctx.reason = "client gone"
-                return
-            chunk = coming.result()
-            if chunk is None:
-                break
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        await client.send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
+        if ctx.method != "HEAD":
+            async for piece in payload:
+                await client.send({"type": "http.response.body", "body": piece, "more_body": True})
+        client.leave()  # all is said; whether it goes now is of no concern
+        await client.send({"type": "http.response.body", "body": b""})
     except ctx.app.propagate:
         raise
-    except Exception:
-        # NOTE: the status is out; a response that is not brought to its end is the sign that is left. The server
-        # closes the connection without the final chunk, and no client takes the piece for the whole.
-        ctx.reason = "aborted"
-        logger.exception("a streamed response of %s broke off (request %s)", blame(ctx), ctx.request_id)
+    except BaseException as error:
+        if client.gone:
+            ctx.reason = "client gone"
+        elif is_failure(error):
+            # NOTE: the status is out; a response that is not brought to its end is the sign that is left. The server
+            # closes the connection without the final chunk, and no client takes the piece for the whole.
+            ctx.reason = "aborted"
+            logger.exception("a streamed response of %s broke off (request %s)", blame(ctx), ctx.request_id)
+        else:
+            raise
     finally:
-        waiting = {each for each in (gone, coming) if each is not None and not each.done()}
-        for each in waiting:
-            each.cancel()
-        if waiting:
-            await asyncio.wait(waiting)
-        if isinstance(payload, AsyncGenerator):
-            await payload.aclose()
+        client.leave()
+        await close(payload)
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Client:
+    """The client of a streamed response; when it goes, the present task is cancelled, whatever it waits for."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self.gone = False
+        self._receive = receive
+        self._send = send
+        self._cancelled = 0
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._listening = asyncio.create_task(self._listen())
+
+    async def send(self, message: Message) -> None:
+        """Send a message, unless there is nobody any more."""
+        if self.gone:
+            raise ConnectionError("the client has gone")
+        try:
+            await self._send(message)
+        except OSError:  # as ASGI has it from 2.4 on
+            self.gone = True
+            raise
+
+    def leave(self) -> None:
+        """Listen no longer; the task goes on as if it had not been cancelled."""
+        self._listening.cancel()
+        while self._cancelled:
+            self._cancelled -= 1
+            self._task.uncancel()
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        while True:
+            self._cancelled += 1
+            self._task.cancel()
+            await asyncio.sleep(_UNWILLING)

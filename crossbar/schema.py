@@ -41,6 +41,12 @@ class Schemas:
         self._documents.pop(name, None)
         self._compiled.clear()
 
+    def discard(self, name: str) -> None:
+        """Take a schema out, if it is there."""
+        for known in (self._sources, self._origins, self._documents):
+            known.pop(name, None)
+        self._compiled.clear()
+
     def origin(self, name: str) -> str:
         """Where a schema stands, empty if there is none or nobody said."""
         return self._origins.get(name, "").strip(" ()")
@@ -187,11 +193,11 @@ def _located(body: Json, steps: Iterable[str | int]) -> tuple[tuple[str | int, .
     """
     path: list[str | int] = []
     for step in steps:
+        while isinstance(body, dict) and _key(body, step) == "" != step:
+            path.append("")
+            body = body[""]
         if isinstance(body, dict):
-            while (key := _key(body, step)) == "" != step:
-                path.append("")
-                body = body[""]
-            step = key
+            step = _key(body, step)
         path.append(step)
         body = body[step]
     return tuple(path), body

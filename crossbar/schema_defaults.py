@@ -22,8 +22,12 @@ class Defaults:
     def filler(self, schema: Json, root: Json = None) -> Filler | None:
         """A function for one schema, None if there is nothing to fill in; a schema may contain itself."""
         root = self._root if root is None else root
+        followed: set[int] = set()
         while isinstance(schema, dict) and "$ref" in schema:
             schema, root = self._followed(schema["$ref"], root)
+            if id(schema) in followed:  # references in a circle ask for nothing
+                return None
+            followed.add(id(schema))
         if not isinstance(schema, dict):
             return None
         if id(schema) in self._made:

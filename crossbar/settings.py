@@ -10,9 +10,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -120,7 +120,6 @@ class Settings(Options, frozen=True):
 
 
 ENVIRONMENT_PREFIX = "CROSSBAR__"
-Wanted = TypeVar("Wanted", bound=Options)
 
 
 def load(
@@ -142,7 +141,9 @@ def load(
         if name.startswith(ENVIRONMENT_PREFIX):
             keys = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             value = _literal(text)
-            if ".".join(keys) in _TEXTS and not isinstance(value, str):
+            # NOTE: which settings of plugins are text, only they know; a value that would not be spelled so again is.
+            altered = keys[0] == PLUGINS and not isinstance(value, str | list | dict) and _spelled(value) != text
+            if altered or (".".join(keys) in _TEXTS and not isinstance(value, str)):
                 value = text
             _merge(merged, _nested(keys, value), origins, name)
     for dotted, value in (overrides or {}).items():
@@ -200,6 +201,11 @@ def _literal(text: str) -> Any:
         return text
 
 
+def _spelled(value: Any) -> str:
+    """A number or a boolean as TOML has it; dates and times have many spellings."""
+    return str(value).lower() if isinstance(value, int | float) else ""
+
+
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:
     for key in reversed(keys):
         value = {key: value}
@@ -236,37 +242,19 @@ def _without_foreign(merged: dict[str, Any], origins: Mapping[str, str], prefix:
     return faults
 
 
-def options(table: Mapping[str, Any], kind: type[Wanted], key: str) -> tuple[Wanted | None, list[str]]:
-    """A plugin's table of settings as its own type, or None and every fault; `key` is where the table stands."""
-    plain = msgspec.to_builtins(table)
-    faults = _faults(plain, {}, kind, (*key.split("."),))
-    if faults:
-        return None, faults
-    try:
-        return msgspec.convert(plain, kind, strict=False), []
-    except msgspec.ValidationError as error:
-        return None, [f"{key}: {error}"]
-
-
-def _faults(
-    value: Mapping[str, Any],
-    origins: Mapping[str, str],
-    kind: type[Options] = Settings,
-    place: tuple[str, ...] = (),
-) -> list[str]:
-    """Every fault of a table of settings that stands at `place`, as sentences that begin with the key."""
+def _faults(value: Mapping[str, Any], origins: Mapping[str, str]) -> list[str]:
+    """Every fault as a sentence that begins with the key."""
     import jsonschema_rs
 
-    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(kind), offline=True)
+    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(Settings), offline=True)
     faults = []
     for error in validator.iter_errors(value):
-        path = [*place, *map(str, error.instance_path)]
+        path = list(map(str, error.instance_path))
         details = error.kind.as_dict()
         if error.kind.name == "additionalProperties":
             for name in details["unexpected"]:
                 key = ".".join([*path, name])
-                known = [field.name for field in msgspec.structs.fields(kind)] if place else None
-                faults.append(_told(key, "no such setting" + _nearest(key, known), origins))
+                faults.append(_told(key, "no such setting" + _nearest(key), origins))
         elif error.kind.name == "enum":
             offered = ", ".join(map(str, details["options"]))
             faults.append(_told(".".join(path), f"must be one of {offered}", origins))
@@ -280,11 +268,8 @@ def _told(key: str, what: str, origins: Mapping[str, str]) -> str:
     return f"{key}: {what} (from {origin})" if origin else f"{key}: {what}"
 
 
-def _nearest(key: str, known: Sequence[str] | None = None) -> str:
-    """The name that may have been meant: one of `known`, or else a key or a table of the settings."""
-    if known is not None:
-        key = key.rpartition(".")[2]
-    else:
-        known = known_keys() if "." in key else [table.name for table in msgspec.structs.fields(Settings)]
+def _nearest(key: str) -> str:
+    """The key or the table of the settings that may have been meant."""
+    known = known_keys() if "." in key else [table.name for table in msgspec.structs.fields(Settings)]
     near = difflib.get_close_matches(key, known, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .context import Context
 from .endpoint import SOCKET
-from .errors import Fault, Forbidden, Refusal, Unauthorized
-from .pipeline import authenticate, authorize, open_request, refuse, resolve, tokenize, walk
-from .watch import blame
+from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
+from .events import end
+from .pipeline import authenticate, authorize, open_request, overdue, refuse, resolve, tokenize, walk
+from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
 
@@ -24,29 +26,27 @@ _DONE, _POLICY, _FAILED = 1000, 1008, 1011
 
 async def converse(ctx: Context) -> None:
     """Serve one WebSocket: refuse it before it is accepted, or let the endpoint talk."""
+    line = _Line(ctx)
     if not ctx.status:
-        ctx.app.watch.begin(ctx)
+        ctx.app.watch.begin(ctx, ctx.started)
         try:
-            await walk(ctx, (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, authorize))
+            await walk(ctx, STAGES)
         finally:
             ctx.app.watch.end(ctx)
     if ctx.status:
-        await _refuse(ctx)
+        await line.refuse()
         return
-    ctx.status = 101
-    websocket = WebSocket(ctx.scope, ctx.receive, ctx.send)
-    talking = asyncio.ensure_future(_talk(ctx, websocket))
-    watching = asyncio.ensure_future(_until_ended(ctx))
+    talking = asyncio.create_task(_talk(ctx, line))
+    ending = asyncio.create_task(_until_ended(ctx, line))
     try:
-        await asyncio.wait({talking, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not talking.done():
-            ctx.reason = Unauthorized.word
-            await _close(websocket, _POLICY, "the token has ended")
+        await asyncio.wait({talking, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if ending.done() and not talking.done():
+            await line.end(ending.result())
     finally:
-        for task in (talking, watching):
-            task.cancel()
-        await asyncio.wait({talking, watching})
-    if not talking.cancelled():
+        for task in (talking, ending):
+            if not await end(task):
+                logger.error("%s goes on although its WebSocket has ended (request %s)", blame(ctx), ctx.request_id)
+    if not talking.cancelled() and talking.done():
         talking.result()
 
 
@@ -58,7 +58,8 @@ def refuse_foreign(ctx: Context) -> None:
     origin = ctx.header(b"origin")
     if origin is None or origin in ctx.app.settings.server.origins:
         return
-    if urlsplit(origin).netloc.lower() != (ctx.header(b"host") or "").lower():
+    host = (ctx.header(b"host") or "").lower()
+    if not host or urlsplit(origin).netloc.lower() != host:
         raise Forbidden(f"pages of {origin[:100]} may not open a WebSocket here: see server.origins")
 
 
@@ -67,9 +68,81 @@ def take_socket(ctx: Context) -> None:
     ctx.verb = SOCKET
 
 
-async def _talk(ctx: Context, websocket: WebSocket) -> None:
+async def hooks_before(ctx: Context) -> None:
+    """Has a hook of another module something against it?"""
+    if ctx.registry.hooks is not None and ctx.bound is not None:
+        await ctx.registry.hooks.before(ctx, ctx.bound)
+
+
+STAGES = (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, authorize, hooks_before)
+
+
+class _Line:
+    """The connection of one WebSocket: what was sent on it, by whomever, and how it is ended."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.accepted = asyncio.Event()
+        self._ctx = ctx
+        self._closed = False
+        self._send = ctx.send
+        # NOTE: an application that is mounted sends by itself, and not through the endpoint's WebSocket.
+        ctx.send = self._observed
+
+    async def _observed(self, message: Any) -> None:
+        kind = message["type"]
+        if self._closed and kind in ("websocket.send", "websocket.close"):
+            return  # whoever sends this has not been told yet
+        if kind == "websocket.accept":
+            self._ctx.status = 101
+            self.accepted.set()
+        elif kind == "websocket.http.response.start":
+            self._ctx.status, self._closed = message["status"], True
+        elif kind == "websocket.close":
+            if not self.accepted.is_set():
+                self._ctx.status = Forbidden.status
+            self._closed = True
+        await self._send(message)
+
+    async def end(self, refusal: Refusal) -> None:
+        """End the connection for that reason: with a response if it was not accepted yet, or else by closing it."""
+        if self.accepted.is_set():
+            self._ctx.reason = refusal.word
+            await self.close(_FAILED if isinstance(refusal, Fault) else _POLICY, refusal.message)
+        elif not self._closed:
+            refuse(self._ctx, refusal)
+            await self.refuse()
+
+    async def refuse(self) -> None:
+        """Answer the handshake with the error in the context, or with a plain 403 where the server cannot do that."""
+        ctx, status = self._ctx, self._ctx.status
+        try:
+            if ctx.scope.get("extensions", {}).get("websocket.http.response") is None:
+                await ctx.send({"type": "websocket.close", "code": _POLICY, "reason": ctx.reason})
+                return
+            payload = ctx.payload if isinstance(ctx.payload, bytes) else b""
+            headers = [*ctx.response_headers, (b"content-length", b"%d" % len(payload))]
+            headers.append((b"x-request-id", ctx.request_id.encode()))
+            await ctx.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+            await ctx.send({"type": "websocket.http.response.body", "body": payload})
+        except (RuntimeError, OSError):  # the client has gone
+            return
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection, if that has not been done."""
+        if self._closed:
+            return
+        # NOTE: a close frame holds no more than 123 bytes of reason (RFC 6455, 5.5).
+        reason = reason.encode()[:120].decode(errors="ignore")
+        try:
+            await self._ctx.send({"type": "websocket.close", "code": code, "reason": reason})
+        except (RuntimeError, OSError):  # the client has gone
+            return
+
+
+async def _talk(ctx: Context, line: _Line) -> None:
     """Let the endpoint talk; however that ends, the connection is closed."""
     assert ctx.bound is not None
+    websocket = WebSocket(ctx.scope, ctx.receive, ctx.send)
     try:
         await ctx.bound.call(ctx, websocket, *ctx.args)
     except WebSocketDisconnect as gone:
@@ -77,54 +150,33 @@ async def _talk(ctx: Context, websocket: WebSocket) -> None:
     except ctx.app.propagate:
         raise
     except Refusal as refusal:
-        if websocket.application_state is WebSocketState.CONNECTING:
-            refuse(ctx, refusal)
-            await _refuse(ctx)
-        else:
-            ctx.reason = refusal.word
-            await _close(websocket, _POLICY, refusal.message)
-    except Exception:
+        await line.end(refusal)
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         logger.exception("crash in socket of %s (request %s)", blame(ctx), ctx.request_id)
-        if websocket.application_state is WebSocketState.CONNECTING:
-            refuse(ctx, Fault())
-            await _refuse(ctx)
-        else:
-            ctx.reason = Fault.word
-            await _close(websocket, _FAILED, Fault.message)
+        await line.end(Fault())
     else:
-        await _close(websocket, _DONE, "")
+        if line.accepted.is_set():
+            await line.close(_DONE, "")
+        else:
+            await line.end(Forbidden("the WebSocket was not accepted"))
 
 
-async def _close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close the connection, if that has not been done."""
-    states = (websocket.application_state, websocket.client_state)
-    if WebSocketState.DISCONNECTED in states or WebSocketState.RESPONSE in states:
-        return
+async def _until_ended(ctx: Context, line: _Line) -> Refusal:
+    """Why the conversation must end, as soon as it must: it does not begin, or the token is no good any more."""
     try:
-        # NOTE: a close frame holds no more than 123 bytes of reason (RFC 6455, 5.5).
-        await websocket.close(code, reason.encode()[:120].decode(errors="ignore"))
-    except (RuntimeError, OSError, WebSocketDisconnect):
-        return
-
-
-async def _refuse(ctx: Context) -> None:
-    """Answer the handshake with an error in the dialect's form, or with a plain 403 where the server cannot do that."""
-    if ctx.scope.get("extensions", {}).get("websocket.http.response") is None:
-        await ctx.send({"type": "websocket.close", "code": _POLICY, "reason": ctx.reason})
-        return
-    payload = ctx.payload if isinstance(ctx.payload, bytes) else b""
-    headers = [*ctx.response_headers, (b"content-length", b"%d" % len(payload))]
-    headers.append((b"x-request-id", ctx.request_id.encode()))
-    await ctx.send({"type": "websocket.http.response.start", "status": ctx.status, "headers": headers})
-    await ctx.send({"type": "websocket.http.response.body", "body": payload})
-
-
-async def _until_ended(ctx: Context) -> None:
-    """Return when the token that opened the connection is no good any more; without one, never."""
+        async with asyncio.timeout(ctx.app.settings.limits.handler_seconds):
+            await line.accepted.wait()
+    except TimeoutError:
+        return overdue(ctx)
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
-        if ctx.token is not None and ctx.principal is not None and ctx.principal.token:
-            try:
-                await ctx.app.tokens.check(ctx.principal.token)
-            except Unauthorized:
-                return
+        if ctx.principal is None or not ctx.principal.token:
+            continue
+        try:
+            await ctx.app.tokens.check(ctx.principal.token)
+        except Unauthorized:
+            return Unauthorized("the token has ended")
+        except StoreError as error:
+            logger.warning("the token of a WebSocket could not be checked: %s (request %s)", error, ctx.request_id)

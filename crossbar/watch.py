@@ -8,54 +8,92 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .endpoint import Endpoint
 
 if TYPE_CHECKING:
     from .context import Context
     from .registry import Registry
 
 logger = logging.getLogger("crossbar")
+Result = TypeVar("Result")
 
+PATIENCE = 2.0
+"""Seconds that a request has to end after it was cancelled."""
 _SWEEP_SECONDS = 0.25
 
 
+def is_failure(error: BaseException) -> bool:
+    """Whether an exception is a failure of the code that ran, and nobody's wish that the present task ends.
+
+    An exit is one, which is not a plugin's to ask for; so is a cancellation that nobody asked of this task, as when it
+    waited for another task that was cancelled.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(error, Exception | SystemExit)
+
+
 def blame(ctx: Context) -> str:
-    """Whose code runs, or ran last, in a request: a hook, or the endpoint with the place that it comes from."""
-    if ctx.blamed:
-        return ctx.blamed
-    if ctx.resolved:
-        endpoint = ctx.bound.endpoint if ctx.bound is not None else ctx.resolved[-1][0]
-        entry = ctx.registry.entries.get(endpoint.name)
-        return f"endpoint {endpoint.name}" + (f" ({entry.origin})" if entry is not None else "")
-    return "crossbar"
+    """Whose code runs, or ran last, in a request, with the place that it comes from."""
+    blamed = ctx.blamed
+    if blamed is None and ctx.resolved:
+        blamed = ctx.bound.endpoint if ctx.bound is not None else ctx.resolved[-1][0]
+    if blamed is None:
+        return "crossbar"
+    if not isinstance(blamed, Endpoint):
+        return ctx.app.plugins.called(blamed)
+    entry = ctx.registry.entries.get(blamed.name)
+    return f"endpoint {blamed.name}" + (f" ({entry.origin})" if entry is not None else "")
 
 
 class Watch:
     """Cancels requests that take longer than `seconds`; whoever cancels one sets `ctx.late` first.
 
+    One that does not end then is given up after `PATIENCE` seconds more: `give_up` answers in its place.
+
     PERF: a timer for each request would cost more than the request's own stages; one sweep four times a second, while
     there is anything under way, is exact enough.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, give_up: Callable[[Context], Coroutine[Any, Any, None]]) -> None:
         self._seconds = seconds
+        self._give_up = give_up
+        self._given_up: set[Context] = set()
+        self._answering: set[asyncio.Task[None]] = set()
         self._running: dict[Context, asyncio.Task[object] | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, ctx: Context) -> None:
-        """Watch over a request that runs in the present task."""
+    def begin(self, ctx: Context, since: float) -> None:
+        """Watch over a request that runs in the present task, by the time that has passed `since`."""
+        ctx.due_from = since
         self._running[ctx] = asyncio.current_task()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
-    def end(self, ctx: Context) -> None:
-        """Stop watching over a request; the task goes on as if nobody had cancelled it."""
-        task = self._running.pop(ctx)
-        while ctx.late and task is not None and task.uncancel():
+    def end(self, ctx: Context) -> bool:
+        """Stop watching over a request; whether it was given up. The task goes on as if nobody had cancelled it."""
+        task = self._running.pop(ctx, None)
+        if not ctx.late:
+            return False
+        while task is not None and task.uncancel():
             pass
+        given_up = ctx in self._given_up
+        self._given_up.discard(ctx)
+        return given_up
+
+    async def leave_to_client(self, ctx: Context, work: Awaitable[Result]) -> Result:
+        """Wait for what is the client's to do, such as sending the body, which has a limit of its own."""
+        watched = self._running.pop(ctx, None) is not None
+        result = await work
+        if watched:
+            self.begin(ctx, time.perf_counter())
+        return result
 
     def stop(self) -> None:
         """Let go of the timer."""
@@ -68,11 +106,17 @@ class Watch:
         if not self._running:
             return
         limit = time.perf_counter() - self._seconds
-        for ctx, task in self._running.items():
+        for ctx, task in [*self._running.items()]:
+            if ctx.due_from >= limit or task is None:
+                continue
             # NOTE: code that swallows its cancellation is cancelled again at each sweep.
-            if ctx.started < limit and task is not None:
-                ctx.late = True
-                task.cancel()
+            ctx.late = True
+            task.cancel()
+            if ctx.due_from < limit - PATIENCE and ctx not in self._given_up:
+                self._given_up.add(ctx)
+                answering = asyncio.create_task(self._give_up(ctx))
+                self._answering.add(answering)
+                answering.add_done_callback(self._answering.discard)
         self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
 
@@ -135,14 +179,42 @@ class LoopWatch:
             logger.error("%s blocked all requests of this process for %.1f seconds", told, time.perf_counter() - began)
 
     def _culprit(self, frame: FrameType | None) -> tuple[str, bool]:
-        """The innermost code of an endpoint on the stack, or else the innermost code there is; whether it is one's."""
-        innermost = frame
-        origins = {type(entry.endpoint).__module__: entry for entry in self._registry()}
+        """The innermost code of an endpoint or a hook on the stack, or else what Crossbar called; if it is one's."""
+        owners = self._owners()
+        innermost = called = frame
         while frame is not None:
-            entry = origins.get(frame.f_globals.get("__name__", ""))
-            if entry is not None:
-                return f"endpoint {entry.name} ({frame.f_code.co_filename}, line {frame.f_lineno})", True
-            frame = frame.f_back
-        if innermost is None:
+            module = frame.f_globals.get("__name__", "")
+            owner = owners.get(frame.f_code) or _owner_of(module, owners)
+            if owner is not None:
+                return f"{owner} ({frame.f_code.co_filename}, line {frame.f_lineno})", True
+            if module.startswith("crossbar."):
+                break
+            called, frame = frame, frame.f_back
+        # Code that Crossbar did not call is somebody's task, or the host's.
+        blamed = called if frame is not None else innermost
+        if blamed is None:
             return "something", False
-        return f"code in {innermost.f_code.co_filename}, line {innermost.f_lineno},", False
+        return f"code in {blamed.f_code.co_filename}, line {blamed.f_lineno},", False
+
+    def _owners(self) -> dict[object, str]:
+        """Who is to blame for what: by the code of a function, or by the name of a module."""
+        registry = self._registry()
+        owners: dict[object, str] = {}
+        for hook in registry.hooks.all if registry.hooks is not None else ():
+            owners[getattr(hook.call, "__code__", None)] = f"hook {hook.name}"
+            owners[hook.call.__module__] = f"hook {hook.name}"
+        for entry in registry:
+            module = type(entry.endpoint).__module__
+            # NOTE: what is declared, mounted or absent has a class of Crossbar's own, which runs for many of them.
+            if module.startswith("crossbar.modules.") or not module.startswith("crossbar."):
+                owners[module] = f"endpoint {entry.name}"
+        return owners
+
+
+def _owner_of(module: str, owners: dict[object, str]) -> str | None:
+    """Who is to blame for a module, or for the package that it is in."""
+    while module:
+        if module in owners:
+            return owners[module]
+        module = module.rpartition(".")[0]
+    return None

@@ -5,7 +5,23 @@ from __future__ import annotations
 import pytest
 
 # Folders of tests by what a run of them costs; "" stands for what lies directly in `tests`.
-ORDER = ("house", "", "bench", "testing", "walk", "examples", "modules", "contract", "protocol", "cli", "clients")
+ORDER = (
+    *(
+        "house",
+        "",
+        "bench",
+        "testing",
+        "plugins",
+        "walk",
+        "examples",
+        "modules",
+        "contract",
+        "embedding",
+        "protocol",
+        "cli",
+    ),
+    "clients",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -299,6 +299,21 @@ def test_references_lead_to_other_schemas() -> None:
     assert [("a", "x")] == [violation.path for violation in schema.check({"a": {}})]
 
 
+@pytest.mark.timeout(10)
+def test_references_in_a_circle_end() -> None:
+    """A schema that is nothing but references to itself asks for nothing, and is not followed for ever."""
+    schemas = Schemas(
+        {"circle": lambda: b'{"$defs": {"x": {"$ref": "#/$defs/x"}}, "properties": {"a": {"$ref": "#/$defs/x"}}}'}
+    )
+    assert [] == schemas.compiled("circle").check({"b": 1})
+
+
+def test_an_empty_key_on_the_way() -> None:
+    """What is wrong below an empty key is told with its place, as with any other key."""
+    schemas = Schemas({"lists": lambda: b'{"additionalProperties": {"type": "array", "items": false}}'})
+    assert [("", 0)] == [violation.path for violation in schemas.compiled("lists").check({"": [1]})]
+
+
 def test_a_schema_may_refer_to_itself() -> None:
     """A tree of any depth is checked to its leaves."""
     schema = compiled({"properties": {"child": {"$ref": "#"}, "name": {"type": "string"}}})

@@ -91,7 +91,8 @@ class CrossbarDialect:
             accept = ctx.word("accept")
             if isinstance(accept, str):
                 # NOTE: as with Kazoo, a format that nobody knows means JSON here; only the header can lead to a 406.
-                ctx.accept = named(accept) if named(accept) in ctx.app.renderers else JSON
+                wanted = ctx.app.formats.get(accept.strip().lower(), named(accept))
+                ctx.accept = wanted if wanted in ctx.app.renderers else JSON
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
 
@@ -213,7 +214,9 @@ class CrossbarDialect:
             rows = [answer.data()]
         else:
             rows = answer if isinstance(answer, list) else [answer or {}]
-        ctx.payload = renderer.piece(rows) + renderer.end()
+        ctx.blamed = type(renderer)
+        ctx.payload = renderers.piece_of(renderer, rows) + renderers.piece_of(renderer, None)
+        ctx.blamed = None
 
 
 _JSON_TYPE = (b"content-type", b"application/json")

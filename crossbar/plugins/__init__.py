@@ -1,10 +1,12 @@
 """Plugins: endpoints and the other parts that people bring, from folders, installed packages and lists of objects."""
 
-from .changes import Changes, Outcome
+from .changes import Changes
 from .declared import declare
-from .folder import BUNDLED, Folder, bundled_folder, schema_files
-from .found import Found, Source
-from .roster import DISABLED, OK, OUT_OF_ORDER, PREVIOUS, STOPPED, Plugin, Roster
+from .folder import BUNDLED, Folder, bundled_folder
+from .found import Found, Source, schema_files
+from .outcome import Outcome
+from .plugin import DISABLED, OK, OUT_OF_ORDER, PREVIOUS, STOPPED, Plugin
+from .roster import Roster
 
 __all__ = [
     "BUNDLED",

@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
-from ..errors import PluginError, SchemaError
+from ..errors import PluginError, StoreUnavailable
 from . import installed
+from .folder import Folder
 from .found import ENDPOINTS, HOOKS, Found
-from .lifetime import Lifetime
-from .roster import Plugin, Roster
+from .lives import Lives
+from .loading import in_thread
+from .outcome import Outcome
+from .plugin import Plugin
+from .renewal import changed_schemas, concerned, is_noise, renew_schemas
+from .replacing import Loaded, Replacing
+from .roster import Roster
 
 if TYPE_CHECKING:
     from ..app import Crossbar
-    from ..registry import Registry
-    from .folder import Folder
 
 logger = logging.getLogger("crossbar")
-
-
-class Outcome(NamedTuple):
-    """What became of one plugin: `did` is `added`, `reloaded`, `removed`, `stopped`, `started`, or `failed`."""
-
-    name: str
-    did: str
-    why: str = ""
 
 
 class Changes:
@@ -42,82 +40,122 @@ class Changes:
     def __init__(self, app: Crossbar, roster: Roster) -> None:
         self._app = app
         self._roster = roster
-        self._lives: dict[Endpoint, Lifetime] = {}
-        self._retiring: list[Registry] = []
+        self._seconds = roster.settings.modules.start_seconds
+        self._lives = Lives(app, self._seconds, self._ended)
+        self._replacing = Replacing(app, roster, self._lives)
         self._changing = asyncio.Lock()
-        self._ending: set[asyncio.Task[None]] = set()
 
     # The life of the application.
 
+    async def open_kinds(self) -> None:
+        """Make the store ready for all documents; a plugin whose kinds it cannot hold is out of order.
+
+        StoreUnavailable if the store cannot be used at all, or if it is one of `modules.required`.
+        """
+        try:
+            await self._app.open_kinds()
+        except StoreUnavailable:
+            own = [each for each in self._roster.plugins if each.running and each.found.source.kind != "bundled"]
+            held = [
+                (each, each.running) for each in own if each.running is not None and each.running.endpoint is not None
+            ]
+            for plugin, _ in held:
+                plugin.running = None
+            self._replacing.publish()
+            await self._app.open_kinds()
+            for plugin, found in held:
+                await self._open_kinds_of(plugin, found)
+
+    async def _open_kinds_of(self, plugin: Plugin, found: Found) -> None:
+        plugin.running = found
+        self._replacing.publish()
+        try:
+            await self._app.open_kinds()
+        except StoreUnavailable as error:
+            if plugin.name in self._roster.settings.modules.required:
+                raise
+            logger.error("endpoint %s (%s) is out of order: %s", plugin.name, found.origin, error)
+            plugin.running, plugin.fault = None, str(error)
+            self._replacing.publish()
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Have all endpoints hold what they need; one that cannot start is out of order, and the others go on."""
-        for plugin in self._roster.plugins:
-            if plugin.running is None:
-                continue
-            try:
-                await self._begin(plugin.running)
-            except PluginError as error:
-                logger.error("%s", error)
-                plugin.running, plugin.fault = None, str(error)
-                self._publish()
+        """Have all endpoints hold what they need; one that cannot start is out of order, and the others go on.
+
+        PluginError if it is one of `modules.required`.
+        """
+        self._changing = asyncio.Lock()
+        self._lives.open()
         try:
+            for plugin in self._roster.plugins:
+                if plugin.running is None or plugin.stopped:
+                    continue
+                try:
+                    await self._lives.begin(plugin.running)
+                except PluginError as error:
+                    if plugin.name in self._roster.settings.modules.required:
+                        raise
+                    logger.error("%s", error)
+                    plugin.running, plugin.fault = None, str(error)
+                    self._replacing.publish()
             yield
         finally:
-            for endpoint in reversed([*self._lives]):
-                await self._lives.pop(endpoint).end(self._roster.settings.modules.start_seconds)
-            if self._ending:
-                await asyncio.wait(self._ending)
+            await self._lives.close()
 
-    async def _begin(self, found: Found) -> None:
-        endpoint = found.endpoint
-        if endpoint is None or type(endpoint).lifespan is Endpoint.lifespan:
-            return
-        life = Lifetime(endpoint.lifespan(self._app), f"endpoint {found.name} ({found.origin})")
-        await life.begin(self._roster.settings.modules.start_seconds)
-        self._lives[endpoint] = life
+    def _ended(self, endpoint: Endpoint, why: str) -> None:
+        """Take an endpoint out of service whose lifespan is over before its time."""
+        for plugin in self._roster.plugins:
+            if plugin.running is not None and plugin.running.endpoint is endpoint:
+                plugin.fault, plugin.ended = f"{plugin.found.origin}: {why}", True
+                self._replacing.publish()
 
     # What can be asked for.
 
     async def reload(self, name: str) -> list[Outcome]:
-        """Load the module of that name anew, with everything that comes from the same place.
+        """Load the module of that name anew, with everything that comes from the same file or package.
 
         PluginError if there is none, if it was given to the application as an object, or if it cannot be loaded: then
         the version that was running goes on.
         """
-        plugin = self._named(name)
         async with self._changing:
-            return _successful(await self._replace(plugin.found.source.place, await self._loaded_anew(plugin)))
+            return await self._reload(self._named(name))
 
     async def stop(self, name: str) -> list[Outcome]:
         """Take a module out of service: its noun answers 503 from now on, and its hooks do not run."""
-        plugin = self._named(name)
-        if name in self._roster.settings.modules.required:
-            raise PluginError(f"{name!r} is in modules.required, so it cannot be stopped")
         async with self._changing:
+            plugin = self._named(name)
+            if name in self._roster.settings.modules.required:
+                raise PluginError(f"{name!r} is in modules.required, so it cannot be stopped")
             if plugin.stopped:
                 raise PluginError(f"{name!r} is stopped already")
-            plugin.stopped = True
-            self._publish()
+            for each in self._companions(plugin):
+                each.stopped = True
+            self._replacing.publish()
         return [Outcome(name, "stopped")]
 
     async def start(self, name: str) -> list[Outcome]:
-        """Take a stopped module into service again, or try again to load one that is out of order."""
-        plugin = self._named(name)
-        if not plugin.stopped:
-            if plugin.running is None:
-                return await self.reload(name)
-            raise PluginError(f"{name!r} is running already")
+        """Take a stopped module into service again, or try again to start one that is out of order."""
         async with self._changing:
-            if plugin.running is not None and plugin.running.endpoint not in self._lives:
-                await self._begin(plugin.running)
-            plugin.stopped = False
-            self._publish()
+            plugin = self._named(name)
+            if plugin.stopped:
+                await self._begin(plugin, plugin.running)
+            elif plugin.running is not None and not plugin.ended:
+                raise PluginError(f"{name!r} is running already")
+            elif plugin.found.source.kind != "list":
+                return await self._reload(plugin)
+            else:
+                found, faults, unset = self._roster.examined(plugin.found, [plugin])
+                if faults or unset:
+                    raise PluginError("; ".join([*faults, *unset]))
+                await self._begin(plugin, found)
+            for each in self._companions(plugin):
+                each.stopped = False
+            self._replacing.publish()
         return [Outcome(name, "started")]
 
     async def refresh(self, changed: Iterable[Path]) -> list[Outcome]:
         """Bring the modules up to date with their folders after these paths have changed; what became of each."""
-        changed = {path.absolute() for path in changed}
+        changed = {path.absolute() for path in changed if not is_noise(path)}
         outcomes: list[Outcome] = []
         async with self._changing:
             for folder in self._roster.folders:
@@ -127,146 +165,84 @@ class Changes:
         return outcomes
 
     async def _refresh(self, folder: Folder, changed: set[Path]) -> list[Outcome]:
-        """The same for one folder: a change in `schemas` or in a helper file concerns all modules that use it."""
-        modules = {folder.path / path.relative_to(folder.path).parts[0] for path in changed if path != folder.path}
-        present = set(folder.files())
-        outcomes: list[Outcome] = []
-        if folder.path / "schemas" in modules:
-            outcomes += self._read_schemas({path for path in changed if path.suffix == ".json"})
-            modules |= {Path(plugin.found.source.place) for plugin in self._from(folder) if plugin.fault}
-        if any(path.name.startswith("_") and path.suffix != ".pyc" and path.name != "__pycache__" for path in modules):
-            for path in modules:
-                folder.forget(path)
-            modules |= {path for path in present if path.suffix != ".toml"}
-        for path in sorted(modules):
-            known = [plugin for plugin in self._from(folder) if plugin.found.source.place == str(path)]
-            if path not in present and not known:
+        try:
+            present = folder.files()
+        except OSError as error:
+            return [Outcome(str(folder.path), "failed", f"{error.strerror}; what it held goes on")]
+        outcomes = [*renew_schemas(self._roster, folder, changed_schemas(folder, changed))]
+        places = concerned(self._roster, folder, changed, present)
+        for path in places:
+            before = self._from(str(path))
+            if path not in present and not before:
                 continue
-            found = await asyncio.to_thread(folder.load, path) if path in present else []
-            outcomes += await self._replace(str(path), found)
+            names = {plugin.name for plugin in before if plugin.running}
+            loaded = await self._loaded(partial(folder.load_anew, path), Found(path.stem, folder.source_of(path)))
+            outcomes += await self._replacing.replace(before, loaded)
+            # What has been given up may have been in the way of others.
+            names -= {plugin.name for plugin in self._roster.plugins if plugin.running}
+            waiting = [Path(each.found.source.place) for each in self._roster.plugins if each.name in names]
+            places += [each for each in waiting if each in present and each not in places]
         return outcomes
 
-    def _read_schemas(self, paths: Iterable[Path]) -> list[Outcome]:
-        """Read schemas anew, each if it can be used; an endpoint looks its schema up for each request."""
-        outcomes: list[Outcome] = []
-        schemas = self._roster.schemas
-        for path in sorted(paths):
-            name, known = path.stem, path.stem in schemas.names()
-            try:
-                content = path.read_bytes()
-                trial = schemas.copy()
-                trial.add(name, lambda content=content: content, str(path))  # type: ignore[misc]
-                trial.compiled(name)
-            except (OSError, SchemaError) as error:
-                outcomes.append(Outcome(f"schemas/{name}", "failed", str(error)))
-            else:
-                schemas.add(name, lambda content=content: content, str(path))  # type: ignore[misc]
-                outcomes.append(Outcome(f"schemas/{name}", "reloaded" if known else "added"))
+    # How it is done.
+
+    async def _begin(self, plugin: Plugin, found: Found | None) -> None:
+        """Begin what a plugin needs that does not run now."""
+        if found is None:
+            return
+        await self._lives.begin(found)
+        if plugin.ended or plugin.running is None:
+            plugin.fault = ""
+        plugin.running, plugin.ended = found, False
+
+    async def _reload(self, plugin: Plugin) -> list[Outcome]:
+        source = plugin.found.source
+        path = Path(source.place)
+        folder = next((each for each in self._roster.folders if each.path == path.parent), None)
+        if source.kind == "installed":
+            same = [each for each in self._roster.plugins if each.found.socket in (ENDPOINTS, HOOKS)]
+            before = [each for each in same if installed.is_of(each.found.source, source)]
+            load: Callable[[], Loaded] = partial(installed.load_anew, source)
+        elif folder is not None:
+            before = self._from(source.place)
+            load = partial(folder.load_anew, path)
+        else:
+            raise PluginError(f"{plugin.name!r} was given to the application as an object, and cannot be loaded anew")
+        outcomes = await self._replacing.replace(before, await self._loaded(load, plugin.found))
+        for outcome in outcomes:
+            if outcome.did == "failed":
+                raise PluginError(f"{outcome.name}: {outcome.why}; the version from before goes on")
         return outcomes
 
-    def _from(self, folder: Folder) -> list[Plugin]:
-        return [plugin for plugin in self._roster.plugins if Path(plugin.found.source.place).parent == folder.path]
+    async def _loaded(self, load: Callable[[], Loaded], about: Found) -> Loaded:
+        """What is loaded; what is wrong `about` it, where that takes too long or cannot even be tried."""
+        try:
+            return await in_thread(load, self._seconds)
+        except (PluginError, OSError) as error:
+            return [Found(about.name, about.source, fault=f"{about.origin}: {error}", socket=about.socket)], _nothing
+
+    def _from(self, place: str) -> list[Plugin]:
+        return [plugin for plugin in self._roster.plugins if plugin.found.source.place == place]
+
+    def _companions(self, plugin: Plugin) -> list[Plugin]:
+        """Everything of that name from the same place: an endpoint, and hooks that stand in its file."""
+        return [each for each in self._from(plugin.found.source.place) if each.name == plugin.name]
 
     def _named(self, name: str) -> Plugin:
         """The endpoint of that name, or else the plugin of any other sort."""
-        candidates = [plugin for plugin in self._roster.plugins if plugin.name == name and not plugin.disabled]
+        called = [plugin for plugin in self._roster.plugins if plugin.name == name]
+        candidates = [plugin for plugin in called if not plugin.disabled]
         candidates.sort(key=lambda plugin: (plugin.found.socket not in (ENDPOINTS, HOOKS), plugin.running is None))
+        if not candidates and called:
+            raise PluginError(f"{name!r} is left out by modules.disabled")
         if not candidates:
-            raise PluginError(f"there is no module {name!r}; `crossbar modules` lists them")
+            near = get_close_matches(name, [plugin.name for plugin in self._roster.plugins], 1, 0.5)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise PluginError(f"there is no module {name!r}{meant or '; `crossbar modules` lists them'}")
         if candidates[0].found.socket not in (ENDPOINTS, HOOKS):
             raise PluginError(f"{name!r} is one of the {candidates[0].found.socket}: they change with a restart only")
         return candidates[0]
 
-    async def _loaded_anew(self, plugin: Plugin) -> list[Found]:
-        """What the place of a plugin holds now."""
-        source = plugin.found.source
-        if source.kind == "installed":
-            for socket in (ENDPOINTS, HOOKS):
-                for entry in installed.entries_of(socket):
-                    if installed.source_of(entry).place == source.place:
-                        installed.forget(entry)
-                        return await asyncio.to_thread(installed.load, socket, entry)
-        path = Path(source.place)
-        for folder in self._roster.folders:
-            if folder.path == path.parent:
-                schema = folder.schemas().get(getattr(plugin.found.endpoint, "schema", ""))
-                if schema is not None:
-                    _successful(self._read_schemas([schema]))
-                return await asyncio.to_thread(folder.load, path) if path in folder.files() else []
-        raise PluginError(f"{plugin.name!r} was given to the application as an object, and cannot be loaded anew")
 
-    # How a change is made.
-
-    async def _replace(self, place: str, found: list[Found]) -> list[Outcome]:
-        """Put what was found at a place in the stead of what came from there before, if all of it is in order."""
-        before = [plugin for plugin in self._roster.plugins if plugin.found.source.place == place]
-        faults: list[str] = []
-        for each in found:
-            wrong, unset = self._roster.faults_of(each, instead=before)
-            faults += [*wrong, *unset]
-        begun: list[Found] = []
-        if not faults:
-            try:
-                await self._open_kinds(found)
-                for each in found:
-                    await self._begin(each)
-                    begun.append(each)
-            except Exception as error:  # whatever a plugin or a store raises here, the old version goes on
-                faults.append(str(error))
-        if faults:
-            await self._abandon(begun)
-            return self._keep(before, found, "; ".join(faults))
-        stopped = {plugin.name for plugin in before if plugin.stopped}
-        at = min((self._roster.plugins.index(plugin) for plugin in before), default=len(self._roster.plugins))
-        kept = [plugin for plugin in self._roster.plugins if plugin not in before]
-        added = [self._roster.accept(each, stopped=each.name in stopped) for each in found]
-        self._roster.plugins[:] = [*kept[:at], *added, *kept[at:]]
-        self._publish()
-        names = {plugin.name for plugin in before}
-        gone = [Outcome(name, "removed") for name in sorted(names - {each.name for each in found})]
-        return [*(Outcome(each.name, "reloaded" if each.name in names else "added") for each in found), *gone]
-
-    def _keep(self, before: list[Plugin], found: list[Found], fault: str) -> list[Outcome]:
-        """Let what was running go on, and remember what is wrong with the new version."""
-        for plugin in before:
-            plugin.fault = fault
-        known = before or [Plugin(each, fault=fault) for each in found]
-        if not before:
-            self._roster.plugins += known
-            self._publish()
-        names = sorted({plugin.name for plugin in known})
-        return [Outcome(name, "failed", fault) for name in names]
-
-    async def _open_kinds(self, found: list[Found]) -> None:
-        kinds = [kind for each in found if each.endpoint is not None for kind in each.endpoint.kinds()]
-        if kinds:
-            await self._app.open_kinds(kinds)
-
-    async def _abandon(self, begun: list[Found]) -> None:
-        for each in begun:
-            if each.endpoint in self._lives:
-                await self._lives.pop(each.endpoint).end(self._roster.settings.modules.start_seconds)
-
-    def _publish(self) -> None:
-        """Have requests from now on see what runs now, and let go of what none that is under way uses any more."""
-        old = self._app.registry
-        self._app.registry = self._roster.registry()
-        self._app.hooks = self._roster.hooks()
-        old.retired = self._settle
-        self._retiring.append(old)
-        self._settle()
-
-    def _settle(self) -> None:
-        self._retiring = [registry for registry in self._retiring if registry.active]
-        used = {endpoint for each in [self._app.registry, *self._retiring] for endpoint in each.names.values()}
-        for endpoint in [endpoint for endpoint in self._lives if endpoint not in used]:
-            ending = asyncio.ensure_future(self._lives.pop(endpoint).end(self._roster.settings.modules.start_seconds))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
-
-
-def _successful(outcomes: list[Outcome]) -> list[Outcome]:
-    for outcome in outcomes:
-        if outcome.did == "failed":
-            raise PluginError(f"{outcome.name}: {outcome.why}; the version from before goes on")
-    return outcomes
+def _nothing() -> None:
+    """Nothing was imported, so nothing is to be put back."""

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import stat
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from .._version import __version__
 from ..endpoint import Endpoint
 from ..errors import DefinitionError
 from ..hooks import hooks_of
 from .declared import declare
-from .found import HOOKS, Found, Source, fault_in
+from .found import HOOKS, Found, SchemaText, Source, fault_in, schemas_in
+from .imports import nothing_compiled, taken_out
 
 BUNDLED = "crossbar.modules"
 _STEM = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -42,6 +46,7 @@ class Folder:
         self.kind = "bundled" if package == BUNDLED else "folder"
         self._own = package is None
         self._package = package or f"crossbar_folder_{next(_numbers)}"
+        self._helpers: dict[str, tuple[int, int]] = {}
 
     def files(self) -> list[Path]:
         """The modules: `.py` and `.toml` files and packages, without tests and what begins with `_` or a dot."""
@@ -51,37 +56,65 @@ class Folder:
         """Whether a path right below the folder is a module's, from its name or, for a package, its `__init__.py`."""
         if path.name.startswith(("_", ".")) or _BESIDES.fullmatch(path.stem):
             return False
-        return path.suffix in (".py", ".toml") or (path / "__init__.py").is_file()
+        if path.is_dir():
+            return (path / "__init__.py").is_file()
+        return path.suffix in (".py", ".toml")
 
-    def schemas(self) -> dict[str, Path]:
-        """The JSON Schemas beside the modules, by name."""
-        return schema_files(self.path)
+    def source_of(self, path: Path) -> Source:
+        """Where what is in a module comes from."""
+        return Source(self.kind, str(path), __version__ if self.kind == "bundled" else "")
 
-    def find(self) -> Iterator[Found]:
-        """What is in all modules, in the order of their names."""
+    def schemas(self) -> dict[str, SchemaText]:
+        """The JSON Schemas beside the modules, by name. OSError if one cannot be read."""
+        return schemas_in(self.path)
+
+    def find(self, passed_over: Callable[[Found], bool] = lambda _: False) -> Iterator[Found]:
+        """What is in all modules, in the order of their names; those whose files are `passed_over` are not loaded."""
         for path in self.files():
-            yield from self.load(path)
+            unloaded = Found(path.stem, self.source_of(path))
+            if passed_over(unloaded):
+                yield unloaded
+            else:
+                yield from self.load(path)
 
     def load(self, path: Path) -> list[Found]:
-        """What is in one module, anew; a single thing with a fault if it cannot be loaded."""
-        source = Source(self.kind, str(path), __version__ if self.kind == "bundled" else "")
-        fault = "" if not self._own else self._distrust(path)
+        """What is in one module; a single thing with a fault if it cannot be loaded.
+
+        From a folder without an import name, it is always loaded anew.
+        """
+        source = self.source_of(path)
         if not _STEM.fullmatch(path.stem):
             fault = f"{path}: a module's file is named with lower-case letters, digits and _, beginning with a letter"
-        if fault:
             return [Found(path.stem, source, fault=fault)]
-        if path.suffix == ".toml":
-            return [_toml(path, source)]
         try:
+            fault = self._distrust(path) if self._own else ""
+            if fault:
+                return [Found(path.stem, source, fault=fault)]
+            if path.suffix == ".toml":
+                return [_toml(path, source)]
             return list(found_in(self._imported(path), source, path.stem))
-        except (Exception, SystemExit) as error:  # a module may fail in any way; the others go on
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may fail in any way, also by an exit; the others go on
             return [Found(path.stem, source, fault=fault_in(path, error))]
 
-    def forget(self, path: Path) -> None:
-        """Have a helper file, such as `_shared.py`, read again by those modules that are loaded from now on."""
-        name = f"{self._package}.{path.stem}"
-        for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-            del sys.modules[each]
+    def load_anew(self, path: Path) -> tuple[list[Found], Callable[[], None]]:
+        """What is in one module by now, with its schema; and how to have what was imported before again."""
+        changed = self._changed_helpers()
+        put_back = taken_out([f"{self._package}.{name}" for name in [path.stem, *changed]])
+        found = self.load(path) if path in self.files() else []
+        schemas = self.schemas()
+        named = [{getattr(each.endpoint, "schema", "")} & schemas.keys() for each in found]
+        with_schemas = [
+            replace(each, schemas={name: schemas[name] for name in names})
+            for each, names in zip(found, named, strict=True)
+        ]
+        return with_schemas, put_back
+
+    def forget(self) -> None:
+        """Have all helper files, such as `_shared.py`, read again by those modules that are loaded from now on."""
+        taken_out([f"{self._package}.{name}" for name in self._helpers])
+        self._helpers.clear()
 
     def _imported(self, path: Path) -> ModuleType:
         name = f"{self._package}.{path.stem}"
@@ -91,38 +124,69 @@ class Folder:
             parent = ModuleType(self._package)
             parent.__path__ = [str(self.path)]
             sys.modules[self._package] = parent
-        before = {each: known for each, known in sys.modules.items() if each == name or each.startswith(f"{name}.")}
-        for each in before:
-            del sys.modules[each]
+        put_back = taken_out([name])
         inside = [str(path)] if path.is_dir() else None
         file = path / "__init__.py" if inside else path
         spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
         assert spec is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        importlib.invalidate_caches()
-        # NOTE: compiled files are told apart by second and size, which two quick edits may share; so none are made.
-        writing, sys.dont_write_bytecode = sys.dont_write_bytecode, True
         try:
-            exec(compile(file.read_bytes(), str(file), "exec"), vars(module))  # noqa: S102
+            with nothing_compiled():
+                exec(compile(file.read_bytes(), str(file), "exec"), vars(module))  # noqa: S102
         except BaseException:
-            for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-                del sys.modules[each]
-            sys.modules.update(before)
+            put_back()
             if not any(each.startswith(f"{self._package}.") for each in sys.modules):
                 del sys.modules[self._package]
             raise
-        finally:
-            sys.dont_write_bytecode = writing
+        self._note_helpers()
         return module
+
+    def _note_helpers(self) -> None:
+        """Remember which helper files have been read, and how they were then."""
+        prefix = f"{self._package}._"
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if name.startswith(prefix) and file:
+                about = os.stat(file)
+                self._helpers.setdefault(name.removeprefix(f"{self._package}."), (about.st_mtime_ns, about.st_size))
+
+    def _changed_helpers(self) -> list[str]:
+        """All helper files if one of them is not any more as it was when it was read; they may use each other."""
+        for name, known in self._helpers.items():
+            file = getattr(sys.modules.get(f"{self._package}.{name}"), "__file__", "") or ""
+            about = os.stat(file) if os.path.exists(file) else None
+            if about is None or known != (about.st_mtime_ns, about.st_size):
+                names = [*self._helpers]
+                self._helpers.clear()
+                return names
+        return []
 
     def _distrust(self, path: Path) -> str:
         """Why code in a path must not run: it leads out of the folder, or anybody may write it. Empty if it may."""
-        if not path.resolve().is_relative_to(self.path.resolve()):
-            return f"{path}: it leads out of the modules folder, to {path.resolve()}; put the file itself here"
-        if path.stat().st_mode & stat.S_IWOTH:
-            return f"{path}: everybody may write it, so it is not run: chmod o-w {path}"
+        if self.path.stat().st_mode & stat.S_IWOTH:
+            return f"{path}: everybody may write into its folder, so it is not run: chmod o-w {self.path}"
+        home = self.path.resolve()
+        for each in [path, *_code_below(path), *_helpers_of(self.path)]:
+            if not each.resolve().is_relative_to(home):
+                return f"{each}: it leads out of the modules folder, to {each.resolve()}; put the file itself here"
+            if each.stat().st_mode & stat.S_IWOTH:
+                return f"{each}: everybody may write it, so it is not run: chmod o-w {each}"
         return ""
+
+
+def _helpers_of(folder: Path) -> Iterator[Path]:
+    """The files that modules of a folder may import from it, beside themselves."""
+    for path in folder.glob("_*"):
+        if path.name != "__pycache__":
+            yield path
+            yield from _code_below(path)
+
+
+def _code_below(path: Path) -> Iterator[Path]:
+    """The Python files and folders of a package; nothing for a file."""
+    if path.is_dir():
+        yield from (each for each in path.rglob("*") if each.suffix == ".py" or (each.is_dir() and each.name[0] != "_"))
 
 
 def bundled_folder() -> Path:
@@ -131,26 +195,26 @@ def bundled_folder() -> Path:
     return Path(next(iter(package.__path__)))
 
 
-def schema_files(folder: Path) -> dict[str, Path]:
-    """The JSON Schemas beside the modules of a folder, by name."""
-    return {path.name.removesuffix(".json"): path for path in sorted((folder / "schemas").glob("*.json"))}
-
-
-def schemas_beside(module: ModuleType | None) -> dict[str, Path]:
-    """The JSON Schemas beside the file of a module, by name."""
-    file = getattr(module, "__file__", None)
-    return schema_files(Path(file).parent) if file else {}
+def endpoint_of(thing: Any) -> Endpoint:
+    """The endpoint that somebody gave, made if it is a class; DefinitionError for anything else."""
+    made = thing() if isinstance(thing, type) and issubclass(thing, Endpoint) else thing
+    if not isinstance(made, Endpoint):
+        raise DefinitionError(f"{thing!r} is no Endpoint")
+    return made
 
 
 def found_in(module: ModuleType, source: Source, name: str) -> Iterator[Found]:
-    """The endpoints that a module defines, with their hooks, and what hooks stand outside of endpoints."""
+    """The endpoints that a module defines, with their hooks, and what hooks stand outside of endpoints.
+
+    Those are its classes with a name of their own, and the objects that stand in it, such as a `Mounted`.
+    """
     package = f"{module.__name__}."
-    for thing in list(vars(module).values()):
+    for thing in {id(each): each for each in vars(module).values()}.values():
         # NOTE: a package's class may be at home in a file of its own; one from elsewhere is only used here.
         ours = isinstance(thing, type) and f"{thing.__module__}.".startswith(package)
-        if ours and issubclass(thing, Endpoint) and thing.name:
-            endpoint = thing()
-            yield Found(endpoint.name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source))))
+        if isinstance(thing, Endpoint) or (ours and issubclass(thing, Endpoint) and thing.name):
+            endpoint = thing if isinstance(thing, Endpoint) else thing()
+            yield Found(endpoint.name or name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source))))
     hooks = tuple(hooks_of(module, str(source)))
     if hooks:
         yield Found(name, source, socket=HOOKS, hooks=hooks)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
 
-from ..endpoint import Endpoint
 from ..errors import DefinitionError
 from ..hooks import hooks_of
-from .folder import found_in, schemas_beside
-from .found import ENDPOINTS, HOOKS, Found, Source
+from .fitting import CLASSES, refuse_misfit
+from .folder import endpoint_of, found_in
+from .found import ENDPOINTS, HOOKS, SOCKETS, Found, Source, schemas_beside
+from .imports import taken_out
 
 
 def group_of(socket: str) -> str:
@@ -22,16 +24,32 @@ def group_of(socket: str) -> str:
     return f"crossbar.{socket}"
 
 
-def entries_of(socket: str) -> list[EntryPoint]:
-    """The entry points of a group, sorted by name and package."""
-    return sorted(entry_points(group=group_of(socket)), key=lambda entry: (entry.name, str(source_of(entry))))
+def entries() -> dict[str, list[EntryPoint]]:
+    """The entry points of each socket, sorted by name and package."""
+    # PERF: asking for each group by itself would read the metadata of all installed packages as many times.
+    found = entry_points()
+    return {
+        socket: sorted(found.select(group=group_of(socket)), key=lambda entry: (entry.name, str(source_of(entry))))
+        for socket in SOCKETS
+    }
 
 
 def source_of(entry: EntryPoint) -> Source:
     """The package that an entry point belongs to, with its version."""
     if entry.dist is None:
         return Source("installed", entry.value)
-    return Source("installed", f"{entry.dist.name} ({entry.value})", entry.dist.version)
+    return Source("installed", f"{entry.dist.name} ({entry.value})", entry.dist.version, entry.dist.name)
+
+
+def find(passed_over: Callable[[Found], bool] = lambda _: False) -> Iterator[Found]:
+    """What the entry points of all groups bring; those that are `passed_over` are not loaded."""
+    for socket, listed in entries().items():
+        for entry in listed:
+            unloaded = Found(entry.name, source_of(entry), socket=socket)
+            if passed_over(unloaded):
+                yield unloaded
+            else:
+                yield from load(socket, entry)
 
 
 def load(socket: str, entry: EntryPoint) -> list[Found]:
@@ -43,44 +61,60 @@ def load(socket: str, entry: EntryPoint) -> list[Found]:
         if not found:
             wanted = "hook" if socket == HOOKS else "endpoint with a name"
             raise DefinitionError(f"there is no {wanted} in it")
-    except (Exception, SystemExit) as error:  # a package may fail in any way; the others go on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a package may fail in any way, also by an exit; the others go on
         return [Found(entry.name, source, fault=_told(source, error), socket=socket)]
     return found
 
 
-def forget(entry: EntryPoint) -> None:
-    """Have the package of an entry point imported anew, from the version that is installed by then."""
-    top = entry.module.partition(".")[0]
-    for name in [name for name in sys.modules if name == top or name.startswith(f"{top}.")]:
-        del sys.modules[name]
+def load_anew(source: Source) -> tuple[list[Found], Callable[[], None]]:
+    """The endpoints and hooks of a package in the version that is installed by now, and how to have the old code again.
+
+    Its code is imported anew, all of it, so that it fits together.
+    """
     importlib.invalidate_caches()
+    listed = [(socket, entry) for socket in (ENDPOINTS, HOOKS) for entry in entries()[socket]]
+    own = [(socket, entry) for socket, entry in listed if is_of(source_of(entry), source)]
+    put_back = taken_out({_top(entry.module) for _, entry in own})
+    return [found for socket, entry in own for found in load(socket, entry)], put_back
+
+
+def is_of(source: Source, of: Source) -> bool:
+    """Whether two sources are the same installed package."""
+    return source.package == of.package if of.package else source.place == of.place
+
+
+def _top(module: str) -> str:
+    """The outermost package that is the plugin's alone: several distributions may share one without an `__init__`."""
+    parts = module.split(".")
+    for depth in range(1, len(parts)) if parts[0] != "crossbar" else ():
+        name = ".".join(parts[:depth])
+        if getattr(sys.modules.get(name), "__file__", None):
+            return name
+    return module
 
 
 def _things(socket: str, name: str, loaded: Any, source: Source) -> Iterator[Found]:
     if socket == ENDPOINTS:
         if isinstance(loaded, ModuleType):
-            for found in found_in(loaded, source, name):
-                yield Found(**{field: getattr(found, field) for field in _FIELDS} | {"schemas": schemas_beside(loaded)})
+            schemas = schemas_beside(loaded)
+            yield from (replace(found, schemas=schemas) for found in found_in(loaded, source, name))
             return
         for each in loaded if isinstance(loaded, Iterable) else [loaded]:
-            endpoint = each() if isinstance(each, type) else each
-            if not isinstance(endpoint, Endpoint):
-                raise DefinitionError(f"{endpoint!r} is no Endpoint")
-            schemas = schemas_beside(sys.modules[type(endpoint).__module__])
+            endpoint = endpoint_of(each)
+            schemas = schemas_beside(sys.modules.get(type(endpoint).__module__))
             hooks = tuple(hooks_of(endpoint, str(source)))
-            yield Found(endpoint.name, source, endpoint, hooks=hooks, schemas=schemas)
+            yield Found(endpoint.name or name, source, endpoint, hooks=hooks, schemas=schemas)
     elif socket == HOOKS:
         thing = loaded() if isinstance(loaded, type) else loaded
         hooks = tuple(hooks_of(thing, str(source)))
         if hooks:
             yield Found(name, source, socket=HOOKS, thing=thing, hooks=hooks)
     else:
-        # NOTE: a store is made from its URL, a renderer for each response; the others are one object each.
-        thing = loaded() if isinstance(loaded, type) and socket not in ("stores", "renderers") else loaded
+        thing = loaded() if isinstance(loaded, type) and socket not in CLASSES else loaded
+        refuse_misfit(socket, thing)
         yield Found(name, source, socket=socket, thing=thing)
-
-
-_FIELDS = ("name", "source", "endpoint", "fault", "socket", "thing", "hooks")
 
 
 def _told(source: Source, error: BaseException) -> str:

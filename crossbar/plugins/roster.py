@@ -8,54 +8,27 @@ from __future__ import annotations
 import difflib
 import logging
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..endpoint import Endpoint
-from ..errors import DefinitionError, RegistrationError, SchemaError, SettingsError
+from ..errors import DefinitionError, RegistrationError, SettingsError
 from ..hooks import Hook, Hooks, hooks_of
 from ..registry import Absent, Registry
 from ..schema import Schemas
-from ..settings import Options, Settings, options
+from ..settings import Settings
 from . import installed
-from .folder import BUNDLED, Folder, bundled_folder, schemas_beside
-from .found import ENDPOINTS, HOOKS, SOCKETS, Found, Source
+from .configured import configured, takes_options
+from .fitting import CLASSES, refuse_misfit
+from .folder import BUNDLED, Folder, bundled_folder, endpoint_of
+from .found import ENDPOINTS, HOOKS, Found, SchemaText, Source, schemas_beside
+from .plugin import Plugin
+from .scrutiny import faults_of
 
 logger = logging.getLogger("crossbar")
-
-OK, OUT_OF_ORDER, STOPPED, DISABLED, PREVIOUS = "ok", "out of order", "stopped", "disabled", "previous version"
-
-
-@dataclass(slots=True, eq=False)
-class Plugin:
-    """One plugin: what was found, what of it is running, and what is wrong.
-
-    With a `fault` and something running, that is the version from before the fault.
-    """
-
-    found: Found
-    running: Found | None = None
-    fault: str = ""
-    disabled: bool = False
-    stopped: bool = False
-
-    @property
-    def name(self) -> str:
-        """The noun of an endpoint, the name of anything else."""
-        return self.found.name
-
-    @property
-    def state(self) -> str:
-        """One word or two for people and programs."""
-        if self.disabled:
-            return DISABLED
-        if self.stopped:
-            return STOPPED
-        if self.running is None:
-            return OUT_OF_ORDER
-        return PREVIOUS if self.fault else OK
 
 
 class Roster:
@@ -67,6 +40,7 @@ class Roster:
         self.plugins: list[Plugin] = []
         self.folders: list[Folder] = []
         self._unset: list[str] = []
+        self._told: set[tuple[str, str]] = set()
         if bundled:
             self.folders.append(Folder(bundled_folder(), BUNDLED))
         if settings.modules.folder:
@@ -77,171 +51,160 @@ class Roster:
 
     # What takes part.
 
-    def fill(self, endpoints: Iterable[Endpoint], hooks: Iterable[Any]) -> None:
-        """Let everything in: bundled, installed, the folder's, then what was given as objects.
+    def fill(self, endpoints: Iterable[Endpoint], hooks: Iterable[Any], others: Mapping[str, Iterable[Any]]) -> None:
+        """Let everything in: bundled, installed, the folder's, then what was given as objects; `others` by their sort.
 
         What cannot be let in is logged, and kept with the reason. Raises SettingsError with all that is wrong with the
-        settings of plugins, and RegistrationError for an object whose name is taken.
+        settings of plugins, and RegistrationError or DefinitionError for an object that cannot be let in.
         """
         for folder in self.folders:
-            for name, path in folder.schemas().items():
-                self.schemas.add(name, path.read_bytes, str(path))
-        for folder in self.folders[:1] if self.folders and self.folders[0].kind == "bundled" else []:
-            self._admit_all(folder.find())
-        if self.settings.modules.installed:
-            for socket in SOCKETS:
-                for entry in installed.entries_of(socket):
-                    self._admit_all(installed.load(socket, entry))
-        for folder in self.folders:
-            if folder.kind == "folder":
-                self._admit_all(folder.find())
-        for endpoint in endpoints:
-            source = Source("list", type(endpoint).__module__)
-            taken = self.running(ENDPOINTS, endpoint.name)
-            if taken is not None:
-                Registry([taken.endpoint] if taken.endpoint else []).add(endpoint, str(source))
-            schemas = schemas_beside(sys.modules.get(type(endpoint).__module__))
-            own = tuple(hooks_of(endpoint, str(source)))
-            self.admit(Found(endpoint.name, source, endpoint, hooks=own, schemas=schemas))
-        for thing in hooks:
+            for name, schema in folder.schemas().items():
+                self.put_schema(name, schema)
+        packages = installed.find(self.is_disabled) if self.settings.modules.installed else ()
+        bundled, own = [
+            chain(*(folder.find(self.is_disabled) for folder in self.folders if folder.kind == kind))
+            for kind in ("bundled", "folder")
+        ]
+        for each in chain(bundled, packages, own):
+            self.admit(each)
+        for each in chain(self._given_endpoints(endpoints), self._given_hooks(hooks), self._given(others)):
+            plugin = self.admit(each)
+            if plugin.fault and self.holder_of(each) is not None:
+                raise RegistrationError(plugin.fault)
+        self._check_settings()
+        self.tell_of_idle_hooks(self.registry())
+
+    def _given_endpoints(self, endpoints: Iterable[Any]) -> Iterator[Found]:
+        for each in endpoints:
+            endpoint = endpoint_of(each)
+            module = type(endpoint).__module__
+            source = Source("list", module)
+            schemas = schemas_beside(sys.modules.get(module))
+            yield Found(endpoint.name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source))), schemas=schemas)
+
+    def _given_hooks(self, hooks: Iterable[Any]) -> Iterator[Found]:
+        for each in hooks:
+            thing = each() if isinstance(each, type) else each
             source = Source("list", getattr(thing, "__module__", type(thing).__module__))
             found = tuple(hooks_of(thing, str(source)))
             if not found:
-                raise DefinitionError(f"{thing!r} is no hook: decorate it with @before, @within or @after")
-            self.admit(Found(found[0].name, source, socket=HOOKS, thing=thing, hooks=found))
-        self._check_settings()
+                raise DefinitionError(f"{each!r} is no hook: decorate it with @before, @within or @after")
+            yield Found(found[0].name, source, socket=HOOKS, thing=thing, hooks=found)
 
-    def _admit_all(self, found: Iterable[Found]) -> None:
-        for each in found:
-            self.admit(each)
+    def _given(self, others: Mapping[str, Iterable[Any]]) -> Iterator[Found]:
+        for socket, things in others.items():
+            for each in things:
+                thing = each() if isinstance(each, type) and socket not in CLASSES else each
+                refuse_misfit(socket, thing)
+                about = thing if hasattr(thing, "__qualname__") else type(thing)
+                named = getattr(thing, "name", None)
+                name = named if isinstance(named, str) else str(about.__name__)
+                yield Found(name, Source("list", about.__module__), socket=socket, thing=thing)
 
     def admit(self, found: Found) -> Plugin:
         """Take a found thing into the roster; its state says whether it runs."""
-        faults: list[str] = []
-        if not self._is_disabled(found):
-            faults, wrong = self.faults_of(found)
-            self._unset += wrong
-        if faults:
-            plugin = Plugin(found, fault="; ".join(faults))
-            logger.error("%s %r is out of order: %s", found.socket.removesuffix("s"), found.name, plugin.fault)
+        if self.is_disabled(found):
+            plugin = Plugin(found, disabled=True)
         else:
-            plugin = self.accept(found)
+            found, faults, unset = self.examined(found)
+            self._unset += unset
+            if faults:
+                plugin = Plugin(found, fault="; ".join(faults))
+                logger.error("%s %r is out of order: %s", found.sort, found.name, plugin.fault)
+            else:
+                plugin = self.accept(found)
         self.plugins.append(plugin)
         return plugin
 
+    def examined(self, found: Found, instead: Iterable[Plugin] = ()) -> tuple[Found, list[str], list[str]]:
+        """A found thing with its options, what keeps it from running, and what is wrong with the settings for it.
+
+        `instead` are plugins whose place it would take.
+        """
+        faults = faults_of(found, self, [*instead])
+        if faults:
+            return found, faults, []
+        thing, wrong = configured(found.endpoint or found.thing, found.name, self.settings.plugins)
+        if found.endpoint is None:
+            found = replace(found, thing=thing)
+        if wrong and found.name not in self.settings.plugins:
+            return found, wrong, []
+        return found, [], wrong
+
     def accept(self, found: Found, *, stopped: bool = False) -> Plugin:
-        """A found thing without faults as a plugin that runs, unless the settings leave it out."""
-        if self._is_disabled(found):
-            return Plugin(found, disabled=True)
-        for name, path in found.schemas.items():
-            self.schemas.add(name, path.read_bytes, str(path))
+        """A found thing without faults as a plugin that runs."""
+        for name, schema in found.schemas.items():
+            if not self.is_overruled(name, found):
+                self.put_schema(name, schema)
         return Plugin(found, found, stopped=stopped)
 
-    def faults_of(self, found: Found, *, instead: Iterable[Plugin] = ()) -> tuple[list[str], list[str]]:
-        """What keeps a found thing from running, and what is wrong with the settings that it was given.
+    def put_schema(self, name: str, schema: SchemaText) -> None:
+        """Add a schema, or put a newer one in the place of an old one."""
+        self.schemas.add(name, lambda: schema.content, str(schema.path))
 
-        Its options are set along the way. `instead` are plugins whose place it would take.
-        """
-        taken = self.running(found.socket, found.name, without=instead)
-        if taken is not None and (found.socket != HOOKS or found.source.kind == "installed"):
-            what = found.socket.removesuffix("s")
-            way_out = f'rename one of them, or leave one out: modules.disabled = ["{taken.source.kind}/{found.name}"]'
-            told = f"two {what}s are called {found.name!r}: one from {taken.origin}, one from {found.origin}; {way_out}"
-            return [*filter(None, [found.fault]), told], []
-        if found.fault:
-            return [found.fault], []
-        faults = [*self._clashes(found, instead)]
-        schemas = self.schemas
-        if found.schemas:
-            schemas = schemas.copy()
-            for name, path in found.schemas.items():
-                schemas.add(name, path.read_bytes, str(path))
-        if found.endpoint is not None:
-            try:
-                Registry([found.endpoint])
-                schema = getattr(found.endpoint, "schema", "")
-                if schema:
-                    schemas.compiled(schema)
-            except (RegistrationError, SchemaError) as error:
-                faults.append(f"{found.origin}: {error}")
-        wrong = self._configure(found.endpoint if found.endpoint is not None else found.thing, found.name)
-        if wrong and found.name not in self.settings.plugins:
-            return [*faults, *wrong], []
-        return faults, wrong
+    def is_overruled(self, name: str, found: Found) -> bool:
+        """Whether the modules folder has a schema of this name, which counts more than that of a package."""
+        origin = self.schemas.origin(name)
+        own = [str(folder.path / "schemas") for folder in self.folders if folder.kind == "folder"]
+        return found.source.kind != "folder" and bool(origin) and str(Path(origin).parent) in own
 
-    def _clashes(self, found: Found, instead: Iterable[Plugin]) -> Iterator[str]:
-        """What a found thing would take away from others: a schema of the same name, a kind of document."""
-        for name, path in found.schemas.items():
-            known = self.schemas.origin(name)
-            if known and known != str(path):
-                yield f"two schemas are called {name!r}: {known} and {path}; rename one of them"
-        if found.endpoint is None:
-            return
-        kinds = {kind.name for kind in found.endpoint.kinds()}
-        for plugin in self.plugins:
-            other = plugin.running.endpoint if plugin.running and plugin not in [*instead] else None
-            for kind in sorted(kinds & {kind.name for kind in other.kinds()}) if other is not None else ():
-                yield (
-                    f"two endpoints keep documents of the kind {kind!r}: {plugin.name!r} from {plugin.found.origin}, "
-                    f"{found.name!r} from {found.origin}; rename one of the kinds"
-                )
-
-    def _configure(self, thing: Any, name: str) -> list[str]:
-        """Give a thing its options, checked; what is wrong with them."""
-        declared = getattr(thing, "options", None)
-        if not isinstance(declared, Options):
-            return []
-        table = self.settings.plugins.get(name, {})
-        if type(declared) is Options:
-            return [f"plugins.{name}: this plugin has no settings"] if table else []
-        value, faults = options(table, type(declared), f"plugins.{name}")
-        if value is not None:
-            thing.options = value
-        return faults
-
-    def _is_disabled(self, found: Found) -> bool:
-        disabled = self.settings.modules.disabled
-        return found.name in disabled or f"{found.source.kind}/{found.name}" in disabled
+    def is_disabled(self, found: Found) -> bool:
+        """Whether the settings leave it out, by its name or also by where it comes from."""
+        return not {*found.names}.isdisjoint(self.settings.modules.disabled)
 
     def _check_settings(self) -> None:
         """Refuse settings of plugins that are wrong, that belong to nobody, or that ask for one that is not running."""
         faults = list(self._unset)
-        names = {plugin.name for plugin in self.plugins}
         for name in self.settings.plugins:
-            if name not in names:
+            called = [plugin for plugin in self.plugins if plugin.name == name]
+            taking = [each.running and takes_options(each.running.endpoint or each.running.thing) for each in called]
+            if not called:
+                names = {plugin.name for plugin in self.plugins}
                 near = difflib.get_close_matches(name, names, 1, 0.5)
                 faults.append(f"plugins.{name}: no such plugin" + (f"; did you mean {near[0]!r}?" if near else ""))
-        running = {plugin.name for plugin in self.plugins if plugin.running}
-        missing = [name for name in self.settings.modules.required if name not in running]
-        faults += [f"modules.required: {name!r} is not running" for name in missing]
+            elif all(each is False for each in taking):  # None of one that does not run: nobody knows
+                faults.append(f"plugins.{name}: this plugin has no settings")
+        known = {each for plugin in self.plugins for each in plugin.found.names}
+        for name in sorted(set(self.settings.modules.disabled) - known):
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            logger.warning("modules.disabled: there is no plugin %r%s", name, meant)
+        for name in self.settings.modules.required:
+            if not any(plugin.name == name and plugin.running for plugin in self.plugins):
+                why = next((plugin.fault for plugin in self.plugins if plugin.name == name and plugin.fault), "")
+                faults.append(f"modules.required: {name!r} is not running" + (f": {why}" if why else ""))
         if faults:
             raise SettingsError(sorted(faults))
 
     # What runs.
 
-    def running(self, socket: str, name: str, without: Iterable[Plugin] = ()) -> Found | None:
-        """What runs under a name."""
+    def holder_of(self, found: Found, without: Iterable[Plugin] = ()) -> Found | None:
+        """Who has what only one can have: the name of its sort, a media type, a scheme."""
+        without = [*without]
         for plugin in self.plugins:
-            if plugin.running and plugin.found.socket == socket and plugin.name == name and plugin not in [*without]:
-                return plugin.running
+            other = plugin.running
+            if other is not None and other is not found and plugin not in without and other.claim == found.claim:
+                return other
         return None
 
-    def found(self, socket: str) -> list[Found]:
-        """What runs of one sort, in its order."""
-        return [plugin.running for plugin in self.plugins if plugin.running and plugin.found.socket == socket]
-
     def things(self, socket: str) -> list[Any]:
-        """The objects of one sort that run, in their order."""
-        return [found.thing for found in self.found(socket)]
+        """The objects of one sort that run: first those that were given, then those that were found."""
+        running = [plugin.running for plugin in self.plugins if plugin.running and plugin.found.socket == socket]
+        return [found.thing for found in sorted(running, key=lambda found: found.source.kind != "list")]
+
+    def named(self, socket: str) -> dict[str, Any]:
+        """The same by their names."""
+        running = [plugin.running for plugin in self.plugins if plugin.running and plugin.found.socket == socket]
+        return {found.name: found.thing for found in running}
 
     def registry(self) -> Registry:
-        """A registry of what runs; nouns of what does not are kept by stand-ins."""
+        """A registry of what runs, with its hooks; nouns of what does not are kept by stand-ins."""
         registry = Registry()
         absent: list[Plugin] = []
         for plugin in self.plugins:
             if plugin.found.socket != ENDPOINTS or plugin.disabled:
                 continue
-            if plugin.running and plugin.running.endpoint and not plugin.stopped:
+            if plugin.running and plugin.running.endpoint and not plugin.stopped and not plugin.ended:
                 registry.add(plugin.running.endpoint, plugin.found.origin)
             else:
                 absent.append(plugin)
@@ -253,16 +216,35 @@ class Roster:
                 registry.add(stand_in, plugin.found.origin, plugin.fault or "stopped")
             except RegistrationError:  # its name cannot be a noun, so nobody can ask for it
                 continue
+        hooks = Hooks(self._hooks())
+        registry.hooks = hooks if hooks.all else None
         return registry
 
-    def hooks(self) -> Hooks:
-        """The hooks of what runs."""
-        return Hooks(self._hooks())
-
     def _hooks(self) -> Iterator[Hook]:
+        # NOTE: what a hook needs may have ended with a lifespan. It fails then, as it has to, and is not passed over.
         for plugin in self.plugins:
             if plugin.running and not plugin.stopped:
                 yield from plugin.running.hooks
+
+    def tell_of_idle_hooks(self, registry: Registry) -> None:
+        """Log, once, which hooks name an operation that is not there."""
+        for hook in registry.hooks.all if registry.hooks is not None else ():
+            for pattern in hook.patterns:
+                near = registry.lacks(pattern)
+                if near is not None and (hook.name, pattern) not in self._told:
+                    self._told.add((hook.name, pattern))
+                    meant = f"; did you mean {near!r}?" if near else ""
+                    logger.warning("%s waits for %r, which does not exist here%s", hook, pattern, meant)
+
+    def called(self, thing: object) -> str:
+        """What the log calls a plugin's object."""
+        if isinstance(thing, Hook):
+            return str(thing)
+        for plugin in self.plugins:
+            if plugin.running is not None and plugin.running.thing is thing:
+                return f"{plugin.found.sort} {plugin.name} ({plugin.found.origin})"
+        about = thing if hasattr(thing, "__qualname__") else type(thing)
+        return f"{about.__module__}.{about.__qualname__}"
 
     def faults(self) -> list[str]:
         """A sentence for each plugin that is out of order."""

@@ -254,8 +254,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
         transport.set_protocol(protocol)
         if self.write_paused:
             protocol.pause_writing()
-        else:
-            transport.resume_reading()
+        transport.resume_reading()
         protocol.data_received(head)
         if rest and not transport.is_closing():
             protocol.data_received(rest)

@@ -55,7 +55,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.logger = self.conn.logger = logger
-        self.conn.debug = False
         self.backlog, self.backlog_since = 0, 0.0
         self._watch = watch_of(server_state, WireLimits, config.timeout_keep_alive)
         self._stash, self._position = b"", 0  # read, but not parsed yet
@@ -69,10 +68,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         self._watch.wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the application, and let go of what was read."""
+        """Tell the application, and let go of the parser."""
         super().connection_lost(exc)
-        self._stash, self._position = b"", 0
-        self.frames = []
         # These know the object that holds them: all would live on until they are collected.
         self.conn.parser.close()
         self.conn.parser_exc = None
@@ -90,13 +87,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
             too_large = isinstance(fault, HeaderLineTooLong | TooManyHeaders)
             self._refuse(414 if isinstance(fault, RequestLineTooLong) else 431 if too_large else 400)
 
-    def pause_writing(self) -> None:
-        """The client is slow to read: do not read from it either."""
-        super().pause_writing()
-        self._go_on()
-
     def resume_writing(self) -> None:
-        """The client has read enough."""
+        """The client has read enough: read from it again."""
         super().resume_writing()
         self._go_on()
 
@@ -126,18 +118,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
     def _go_on(self) -> None:
         """Parse what was read, until that is enough for now; read more only when none of it is left."""
         if self._parsing:
-            return
+            return  # an answer was written, and that has made room
         transport = self.transport
         self._parsing = True
-        while self._position < len(self._stash) and self.handshake_complete and not self._is_full():
-            if transport.is_closing():
-                self._stash = b""
-                break
+        while (
+            self._position < len(self._stash)
+            and self.handshake_complete
+            and not self._is_full()
+            and not transport.is_closing()
+        ):
             part = self._stash[self._position : self._position + SLICE]
             self._position += len(part)
             super().data_received(part)
         self._parsing = False
-        if self._position >= len(self._stash):
+        if self._position >= len(self._stash) or transport.is_closing():
             self._stash, self._position = b"", 0
         if transport.is_closing():
             return
@@ -155,9 +149,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         return self.queue.qsize() >= self.config.ws_max_queue and not self.close_sent
 
     def handle_cont(self, event: Frame) -> None:
-        """Take a fragment; many small ones are not kept as they come, and empty ones not at all."""
-        if event.data or event.fin:
-            super().handle_cont(event)
+        """Take a fragment; many are not kept apart."""
+        super().handle_cont(event)
         if len(self.frames) > MOST_FRAGMENTS:
             self.frames = [b"".join(self.frames)]
 
@@ -173,7 +166,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         try:
             self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
         except UnicodeDecodeError:
-            self.conn.send_close(CloseCode.INVALID_DATA, "the text is not UTF-8")
+            self.conn.fail(CloseCode.INVALID_DATA, "the text is not UTF-8")
             self.handle_parser_exception()
 
     def keepalive_timeout(self) -> None:
@@ -201,7 +194,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
 
     def _refuse(self, status: int) -> None:
         """Answer a handshake that is not one (RFC 6455 section 4.2.2), and hang up."""
-        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.handshake_initiated = True
         self._watch.renew(self.default_headers)
         message = f"bad WebSocket handshake: {self.conn.handshake_exc}"
         self.transport.write(answer(status, message[:200], self._watch.block))

@@ -66,15 +66,23 @@ def start_cost(store: str, rounds: int) -> list[Figure]:
     ]
 
 
+IMPORTS = {
+    "import": ("import crossbar", "import crossbar, whole process"),
+    "import-router": ("from crossbar import Registry, Target, tokenize", "import the router alone, whole process"),
+    "import-app": ("from crossbar import Crossbar", "import the application, whole process"),
+    "import-nothing": ("pass", "a process that does nothing"),
+}
+
+
 def import_cost(rounds: int) -> list[Figure]:
-    """Milliseconds of CPU of a process that only imports Crossbar, beside one that does nothing."""
-    programs = ("import crossbar", "pass")
+    """Milliseconds of CPU of a process that only imports Crossbar or a part of it, beside one that does nothing."""
+    programs = [program for program, _ in IMPORTS.values()]
     for program in programs:  # the byte code is then cached
         _program_cpu_ms(program)
-    crossbar, nothing = alternate(programs, rounds, _program_cpu_ms)
+    costs = alternate(programs, rounds, _program_cpu_ms)
     return [
-        figure("import", "import crossbar, whole process", "ms of CPU", crossbar, IMPORT_AIM),
-        figure("import-nothing", "a process that does nothing", "ms of CPU", nothing),
+        figure(name, label, "ms of CPU", cost, None if name == "import-nothing" else IMPORT_AIM)
+        for (name, (_, label)), cost in zip(IMPORTS.items(), costs, strict=True)
     ]
 
 

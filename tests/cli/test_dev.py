@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,6 +32,11 @@ class Rooms(Endpoint):
         return ["{what}"]
 """
 SECONDS = 5.0
+
+
+def _answers(dev: Dev, what: str) -> bool:
+    """Say whether the module of these tests answers with this."""
+    return [what] == dev.rooms()
 
 
 class Dev:
@@ -195,7 +201,7 @@ def test_no_request_is_dropped_while_modules_change(dev: Dev) -> None:
         for number in range(15):
             dev.save("rooms.py", ROOMS.format(what=f"v{number}") if number % 3 else "1 / 0")
             if number % 3:
-                dev.until(lambda number=number: [f"v{number}"] == dev.rooms())
+                dev.until(partial(_answers, dev, f"v{number}"))
     finally:
         stopping.set()
         for client in clients:

@@ -93,7 +93,7 @@ def test_tables_on_a_terminal_have_heads(invoke: Invoke, monkeypatch: pytest.Mon
     monkeypatch.setattr("crossbar.cli.modules.on_terminal", lambda: True)
     told = invoke("modules").output
     assert "Module" in told
-    assert "modules, 0 out of order" in told
+    assert "plugins, 0 out of order" in told
 
 
 def test_check_passes_where_all_is_in_order(invoke: Invoke) -> None:

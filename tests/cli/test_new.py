@@ -71,7 +71,6 @@ MODULES = {
     f"{sort}{'_schema' * bool(schema)}{'_parent' * bool(parent)}": (*SORTS[sort], *schema, *parent)
     for sort, schema, parent in product(SORTS, ((), SCHEMA), ((), PARENT))
 }
-MODULES["as_long_as_a_name_of_a_noun_is_1"] = (*SORTS["files"], *SCHEMA, *PARENT)
 PACKAGES = {f"packed_{name}": ("--package", *options) for name, options in MODULES.items() if "toml" not in name}
 
 
@@ -84,7 +83,8 @@ def bundled_parents() -> dict[str, tuple[str, ...]]:
 
 
 PARENTS = bundled_parents()
-ALL = MODULES | PACKAGES | PARENTS
+LONGEST = {"a_name_as_long_as_they_can_becom": (*SORTS["files"], *SCHEMA, *PARENT)}
+ALL = MODULES | PACKAGES | PARENTS | LONGEST
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_the_written_code_is_clean(workshop: Path) -> None:
 def test_the_written_code_is_typed(workshop: Path, tmp_path: Path) -> None:
     """The type checker finds nothing at its strictest."""
     files = [str(path) for path in workshop.rglob("*.py")]
-    options = ("--strict", "--explicit-package-bases", f"--cache-dir={tmp_path}")
+    options = ("--strict", "--explicit-package-bases", "--follow-imports=silent", f"--cache-dir={tmp_path}")
     ran = run_python(workshop, "-m", "mypy", *options, *files, MYPYPATH=str(ROOT))
     assert 0 == ran.returncode, ran.stdout + ran.stderr
 
@@ -304,6 +304,21 @@ def test_a_second_time_is_refused(invoke: Invoke) -> None:
     again = invoke("new", "rooms")
     assert 1 == again.exit_code
     assert "modules/rooms.py, modules/schemas/rooms.json, modules/tests/test_rooms.py: there already" in again.stderr
+
+
+def test_a_package_has_a_folder_of_its_own(invoke: Invoke, tmp_path: Path) -> None:
+    """It is not mixed into what is there."""
+    (tmp_path / "crossbar-meeting-rooms").mkdir()
+    result = invoke("new", "meeting_rooms", "--package")
+    assert (1, True) == (result.exit_code, "crossbar-meeting-rooms: there already" in result.stderr)
+    assert [] == list((tmp_path / "crossbar-meeting-rooms").iterdir())
+
+
+def test_a_package_does_not_take_the_place_of_another(invoke: Invoke, tmp_path: Path) -> None:
+    """`crossbar-rest` is Crossbar itself: installing another one of that name would take it away."""
+    result = invoke("new", "rest", "--package")
+    assert (1, True) == (result.exit_code, "the package crossbar-rest is installed already" in result.stderr)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_failure_leaves_nothing_behind(invoke: Invoke, tmp_path: Path) -> None:

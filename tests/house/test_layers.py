@@ -30,7 +30,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     ),
     2: ("context",),
     1: (
-        *("target", "reply", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
+        *("target", "reply", "events", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
         *("body", "ratelimit", "root_path", "schema_defaults"),
     ),
     0: ("errors", "settings", "log", "metrics", "_version"),
@@ -43,7 +43,10 @@ UPWARD: dict[str, tuple[frozenset[str], str]] = {
         "a context carries what the stages above it learned; it makes none of it",
     ),
     "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),
+    "mounted": (frozenset({"app"}), "`lifespan(app)`, as every endpoint has it"),
     "plugins.changes": (frozenset({"app"}), "it changes the application that it is given"),
+    "plugins.lives": (frozenset({"app"}), "it hands the application to the lifespans of endpoints"),
+    "plugins.replacing": (frozenset({"app"}), "it changes the application that it is given"),
     "body": (frozenset({"context"}), "the body is read off the connection that the context holds"),
     "explain": (frozenset({"app"}), "it explains an application that somebody hands to it"),
 }
@@ -169,8 +172,8 @@ def test_the_ground_needs_no_framework(name: str) -> None:
     """Rows 0 and 1 import the standard library, orjson, jsonschema_rs and msgspec, and no socket."""
     assert set() == outside(name) - EVERYWHERE
     sockets = {"socket", "socketserver", "http", "ssl", "asyncio"} & {found.of for found in IMPORTS[name]}
-    # NOTE: the log asks the running loop for a timer, body and reply for a time limit; they open nothing.
-    assert ({"asyncio"} if name in ("log", "body", "reply") else set()) == sockets
+    # NOTE: the log asks the running loop for a timer, body and events for a time limit; they open nothing.
+    assert ({"asyncio"} if name in ("log", "body", "events") else set()) == sockets
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
+from crossbar.protocol import HttpProtocol, limited
 from crossbar.protocol.websocket import WebSocketProtocol
 
 from .server import Receive, Scope, Send, Served, read_one, respond, serving, until, until_set
@@ -29,6 +32,7 @@ from .sockets import (
     read_frame,
     read_head,
     speaking,
+    the_socket,
 )
 
 ORDINARY: dict[str, bytes] = {
@@ -171,30 +175,33 @@ def test_requests_before_the_handshake(sockets: Served) -> None:
         assert 1 == len(sockets.connections)
 
 
-def test_handshake_behind_a_body_that_nobody_wanted() -> None:
+@pytest.mark.parametrize(
+    ("ws", "number"), [(WebSocketProtocol, 0), (WebSocketProtocol, 2_000), ("websockets-sansio", 0)]
+)
+def test_handshake_behind_a_body_that_nobody_wanted(ws: Any, number: int) -> None:
     """Reading has paused before the handshake comes; it goes on behind it, as the socket wants it."""
-    free = threading.Event()
+    answer, accept = threading.Event(), threading.Event()
 
-    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request without its body, when it is time."""
-        if scope["type"] == "http":
-            await until_set(free)
+    async def hesitant(scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request without its body, and a handshake, when it is time."""
+        await until_set(answer if scope["type"] == "http" else accept)
         await app(scope, receive, send)
 
-    size = 120_000
-    request = asking(b"/a", b"Content-Length: %d\r\n" % size, b"POST") + b"a" * size
-    for behind in (b"", b"".join([frame(TEXT, b"%d" % i) for i in range(2_000)])):
-        with speaking(hasty) as served, served.connect() as client:
-            client.sendall(request + asking() + behind)
-            until(partial(is_paused, served))
-            free.set()
-            assert (200, b"/a") == read_one(client)[::2]
-            assert read_head(client).startswith(b"HTTP/1.1 101 ")
-            client.sendall(frame(TEXT, b"end"))
-            for i in range(2_000 if behind else 0):
-                assert (TEXT, b"%d" % i) == read_frame(client)
-            assert (TEXT, b"end") == read_frame(client)
-        free.clear()
+    messages = [b"%d" % i for i in range(number)]
+    upload = asking(b"/a", b"Content-Length: 12000\r\n", b"POST") + b"a" * 12_000
+    with speaking(hesitant, ws=ws, http=limited(max_body_buffer=4096)) as served, served.connect() as client:
+        client.sendall(upload + asking() + b"".join([frame(TEXT, message) for message in messages]))
+        until(partial(is_paused, served))
+        answer.set()
+        assert (200, b"/a") == read_one(client)[::2]
+        until(lambda: not isinstance(the_socket(served), HttpProtocol))
+        if messages:
+            until(lambda: not the_socket(served).transport.is_reading())
+        accept.set()
+        assert read_head(client).startswith(b"HTTP/1.1 101 ")
+        client.sendall(frame(TEXT, b"end"))
+        for message in (*messages, b"end"):
+            assert (TEXT, message) == read_frame(client)
 
 
 def is_paused(served: Served) -> bool:
@@ -212,11 +219,11 @@ def test_handshake_of_a_client_that_is_slow_to_read() -> None:
 
     with speaking(large) as served, served.connect(receive_buffer=4096) as client:
         client.sendall(asking(b"/a", b""))
-        until(lambda: served.connections and served.connections[0].write_paused)
+        until(lambda: served.connections and the_socket(served).write_paused)
         client.sendall(asking())
-        until(lambda: isinstance(served.connections[0], WebSocketProtocol))
-        assert not served.connections[0].transport.is_reading()
+        until(lambda: isinstance(the_socket(served), WebSocketProtocol))
         client.sendall(frame(TEXT, b"a"))
+        until(lambda: not the_socket(served).transport.is_reading())
         assert size == len(read_one(client)[2])
         assert read_head(client).startswith(b"HTTP/1.1 101 ")
         assert (TEXT, b"a") == read_frame(client)
@@ -229,3 +236,35 @@ def test_pipelined_handshake(sockets: Served) -> None:
     assert said.index(b"\r\n\r\n/1") < said.index(b"\r\n\r\n/2") < said.index(b" 400 ")
     assert b"waits for the responses" in said
     assert [] == HEARD
+
+
+def test_any_protocol_can_take_over() -> None:
+    """Whatever `ws=` names is given the head, then the rest; nothing after it has closed, as asyncio promises."""
+    given: list[bytes] = []
+
+    class Taker(asyncio.Protocol):
+        """Keeps what it is given, and closes at the word."""
+
+        def __init__(self, **options: Any) -> None:
+            """As uvicorn makes one."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            """Keep the transport."""
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            """Keep the data."""
+            given.append(data)
+            if b"close" in data:
+                self.transport.close()
+
+    with speaking(app, ws=Taker) as served:
+        assert b"" == served.ask(asking(b"/a") + b"rest: close")
+        assert b"" == served.ask(asking(b"/close") + b"rest")
+    head, rest, other = given
+    expected = (
+        b"GET /a HTTP/1.1\r\nhost: a.test\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+    )
+    assert expected == head
+    assert (b"rest: close", head.replace(b"/a", b"/close")) == (rest, other)

@@ -235,7 +235,7 @@ def _silent() -> logging.Logger:
 
 def test_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """`crossbar run` takes the size of a message from the settings, and serves without the library."""
-    options = command_line._options(Settings(limits=Limits(socket_message=1000)))
+    options = command_line.serving_options(Settings(limits=Limits(socket_message=1000)))
     limits = {"max_size": 1000, "max_queue": 8, "ping_interval": 20.0, "ping_timeout": 20.0}
     assert {**limits, "per_message_deflate": False} == {
         name.removeprefix("ws_"): value for name, value in options.items() if name.startswith("ws_")
@@ -248,4 +248,4 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
         opcode, data = read_frame(client)
         assert (CLOSE, 1009) == (opcode, int.from_bytes(data[:2]))
     monkeypatch.setitem(sys.modules, "websockets", None)
-    assert "none" == command_line._options(Settings())["ws"]
+    assert "none" == command_line.serving_options(Settings())["ws"]

@@ -20,6 +20,8 @@ from .sockets import (
     CLOSE,
     HEARD,
     LOOPS,
+    PING,
+    PONG,
     TEXT,
     app,
     asking,
@@ -38,13 +40,17 @@ def test_close_of_the_application_is_waited_for(sockets: Served) -> None:
     """After the application's close, what the client still sends is dropped, until its answer ends the connection."""
     with opened(sockets, b"/close") as client:
         assert CLOSE == read_frame(client)[0]
-        client.sendall(frame(TEXT, b"late") * 10_000 + frame(CLOSE, b"\x0f\xa1"))
+        client.sendall(frame(TEXT, b"late") * 10_000 + frame(PING))
+        assert (PONG, b"") == read_frame(client)
+        assert the_socket(sockets).queue.qsize() <= 1
+        client.sendall(frame(CLOSE, b"\x0f\xa1"))
         assert b"" == read_all(client)
     until(lambda: not sockets.connections)
     assert "late" not in repr(HEARD)
 
 
-def test_close_while_messages_wait() -> None:
+@pytest.mark.parametrize(("size", "number"), [(60_000, 100), (1, 8)])
+def test_close_while_messages_wait(size: int, number: int) -> None:
     """An application that closes without having taken what it was sent still hears the client's answer."""
     free = threading.Event()
 
@@ -53,13 +59,44 @@ def test_close_while_messages_wait() -> None:
         await send({"type": "websocket.close"})
 
     with speaking(waiting(free, close)) as served, opened(served) as client:
-        sender = sending(client, frame(TEXT, b"a" * 60_000) * 100)
+        sender = sending(client, frame(TEXT, b"a" * size) * number)
         until(lambda: not the_socket(served).transport.is_reading())
         free.set()
         assert (CLOSE, b"\x03\xe8") == read_frame(client)
         sender.join()
         client.sendall(frame(CLOSE, b"\x03\xe8"))
         assert b"" == read_all(client)
+
+
+def test_an_error_ends_it_once() -> None:
+    """What stands behind a wrong frame is not looked at."""
+    ends: list[object] = []
+
+    class Counted(WebSocketProtocol):
+        """Counts its ends."""
+
+        def handle_parser_exception(self) -> None:
+            """Count."""
+            ends.append(self)
+            super().handle_parser_exception()
+
+    with speaking(app, ws=Counted) as served, opened(served) as client:
+        client.sendall(b"\xff" * 50_000)
+        assert CLOSE == read_frame(client)[0]
+        until(lambda: not served.connections)
+    assert 1 == len(ends)
+
+
+def test_wrong_text_before_the_clients_close(sockets: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """Text that is not UTF-8 beside a close is not heard; the close is what is answered."""
+    with opened(sockets) as client:
+        client.sendall(frame(TEXT, b"\xff") + frame(CLOSE, b"\x03\xe8"))
+        assert (CLOSE, b"\x03\xe8") == read_frame(client)
+        assert b"" == read_all(client)
+    until(lambda: HEARD[-1]["type"] == "websocket.disconnect")
+    assert 1000 == HEARD[-1]["code"]
+    assert "websocket.receive" not in repr(HEARD)
+    assert "" == caplog.text
 
 
 @pytest.mark.parametrize("http", [HttpProtocol, "httptools"])

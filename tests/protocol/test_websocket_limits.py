@@ -69,6 +69,26 @@ def test_few_messages_wait(loop: str, size: int) -> None:
     assert messages == got
 
 
+def test_order_is_kept_when_an_answer_makes_room() -> None:
+    """A transport may pause and resume its protocol within a write; messages do not overtake each other by it."""
+
+    class Nervous(WebSocketProtocol):
+        """Is paused and resumed at every ping."""
+
+        def handle_ping(self) -> None:
+            """Answer, and be called back."""
+            super().handle_ping()
+            self.pause_writing()
+            self.resume_writing()
+
+    messages = [b"%d" % i for i in range(5_000)]
+    with speaking(app, ws=Nervous) as served, opened(served) as client:
+        sender = sending(client, b"".join([frame(PING) + frame(TEXT, message) for message in messages]))
+        said = [read_frame(client) for _ in range(10_000)]
+        sender.join()
+    assert messages == [data for opcode, data in said if opcode == TEXT]
+
+
 @LOOPS
 def test_pings_are_not_answered_into_memory(loop: str) -> None:
     """A client that pings and never reads is not read from."""
@@ -184,6 +204,8 @@ def test_other_protocols_are_left_alone(caplog: pytest.LogCaptureFixture) -> Non
             until(lambda: len(served.connections) == 2)
             ours = next(each for each in served.connections if isinstance(each, HttpProtocol))
             wait_for_looks(ours.watch, 5)
+        until(lambda: len(served.connections) == 1)
+        assert not hasattr(the_socket(served), "backlog")
         client.sendall(frame(TEXT, b"a"))
         assert (TEXT, b"a") == read_frame(client)
     assert "" == caplog.text
