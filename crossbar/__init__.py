@@ -13,6 +13,7 @@ if _typing.TYPE_CHECKING:
     from .app import Crossbar
     from .auth import ANONYMOUS, Authenticator, Authorizer, Principal, enabled
     from .context import Context
+    from .dates import gregorian
     from .dialects import Dialect
     from .endpoint import Endpoint, action
     from .errors import (
@@ -24,6 +25,7 @@ if _typing.TYPE_CHECKING:
         Forbidden,
         GuardFailed,
         InvalidData,
+        MethodNotAllowed,
         NotFound,
         Refusal,
         TimedOut,
@@ -40,7 +42,7 @@ if _typing.TYPE_CHECKING:
     from .registry import Match, Registry
     from .renderers import Renderer
     from .reply import Answer, Blob, Event, Json, Page, Reply, Stream, accepted, created
-    from .resource import Resource, every, listing, write
+    from .resource import Resource, every, listing, new_id, write
     from .settings import Options, Settings
     from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
     from .target import Noun, Target, tokenize
@@ -76,6 +78,7 @@ __all__ = [
     "Json",
     "Kind",
     "Match",
+    "MethodNotAllowed",
     "Mounted",
     "NotFound",
     "Noun",
@@ -108,9 +111,11 @@ __all__ = [
     "enabled",
     "every",
     "find_user",
+    "gregorian",
     "holding",
     "listing",
     "login_name",
+    "new_id",
     "password_secrets",
     "tokenize",
     "where",
@@ -129,6 +134,7 @@ _HOMES = {
         "enabled",
     ),
     "context": ("Context",),
+    "dates": ("gregorian",),
     "dialects": ("Dialect",),
     "endpoint": (
         "Endpoint",
@@ -143,6 +149,7 @@ _HOMES = {
         "Forbidden",
         "GuardFailed",
         "InvalidData",
+        "MethodNotAllowed",
         "NotFound",
         "Refusal",
         "TimedOut",
@@ -189,6 +196,7 @@ _HOMES = {
         "Resource",
         "every",
         "listing",
+        "new_id",
         "write",
     ),
     "settings": (

@@ -41,7 +41,7 @@ OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 SOCKET = "(socket)"
-"""The verb of a WebSocket in the tables of dispatch; it is no token of HTTP, so no request can have it as its method."""
+"""The verb of a WebSocket in the tables of dispatch: no token of HTTP, so that no request has it as its method."""
 UNBOUNDED = 1_000
 DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 

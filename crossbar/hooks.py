@@ -168,6 +168,11 @@ class Hooks:
             found = self._moments[key] = Moments(by["before"], by["within"], by["after"])
         return found
 
+    def surround(self, bound: Bound) -> bool:
+        """Whether any hook runs before or after an operation of an endpoint."""
+        found = self.of(bound)
+        return bool(found.before or found.after)
+
     async def before(self, ctx: Context, bound: Bound) -> None:
         """Run what comes before the operation."""
         for hook in self.of(bound).before:

@@ -199,7 +199,7 @@ async def execute(ctx: Context) -> None:
     if bound is None:
         return
     hooks = ctx.registry.hooks
-    if hooks is None:
+    if hooks is None or not hooks.surround(bound):
         ctx.reply = await bound.call(ctx, *ctx.args)
         return
     await hooks.before(ctx, bound)

@@ -1,5 +1,6 @@
 """The JSON Schemas that documents keep to, for clients that build forms or check before they send."""
 
+from copy import deepcopy
 from typing import Any
 
 from crossbar import ANONYMOUS, Context, Endpoint, InvalidData, Json, NotFound, Principal, action
@@ -22,7 +23,8 @@ class Schemas(Endpoint):
 
     async def read(self, ctx: Context, name: str) -> Json:
         """One schema."""
-        return self._schema(ctx, name)
+        # NOTE: hooks of other modules may change what is answered, and must not change what is checked by.
+        return deepcopy(self._schema(ctx, name))
 
     @action("PUT {name}/validation")
     async def validation(self, ctx: Context, name: str) -> Json:

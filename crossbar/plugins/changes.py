@@ -62,7 +62,14 @@ class Changes:
             for plugin, _ in held:
                 plugin.running = None
             self._replacing.publish()
-            await self._app.open_kinds()
+            try:
+                await self._app.open_kinds()
+            except BaseException:
+                # NOTE: it is the store that is away, and no plugin that is wrong; the next start tries again.
+                for plugin, found in held:
+                    plugin.running = found
+                self._replacing.publish()
+                raise
             for plugin, found in held:
                 await self._open_kinds_of(plugin, found)
 
@@ -171,18 +178,39 @@ class Changes:
             return [Outcome(str(folder.path), "failed", f"{error.strerror}; what it held goes on")]
         outcomes = [*renew_schemas(self._roster, folder, changed_schemas(folder, changed))]
         places = concerned(self._roster, folder, changed, present)
+        gone = [path for path in places if path not in present and self._from(str(path))]
+        new = [path for path in places if path in present and not self._from(str(path))]
+        if gone and new:
+            # A file that was renamed is one that goes and one that comes; its noun is never without an endpoint.
+            renamed = await self._renew(folder, gone, new)
+            if all(outcome.did != "failed" for outcome in renamed):
+                outcomes += renamed
+                places = [path for path in places if path not in gone and path not in new]
+        places.sort(key=lambda path: path in present)
         for path in places:
-            before = self._from(str(path))
-            if path not in present and not before:
+            if path not in present and not self._from(str(path)):
                 continue
-            names = {plugin.name for plugin in before if plugin.running}
-            loaded = await self._loaded(partial(folder.load_anew, path), Found(path.stem, folder.source_of(path)))
-            outcomes += await self._replacing.replace(before, loaded)
+            names = {plugin.name for plugin in self._from(str(path)) if plugin.running}
+            outcomes += await self._renew(folder, [path], [path])
             # What has been given up may have been in the way of others.
             names -= {plugin.name for plugin in self._roster.plugins if plugin.running}
             waiting = [Path(each.found.source.place) for each in self._roster.plugins if each.name in names]
             places += [each for each in waiting if each in present and each not in places]
         return outcomes
+
+    async def _renew(self, folder: Folder, old: Iterable[Path], new: Iterable[Path]) -> list[Outcome]:
+        """Load modules of a folder in the stead of what ran from there, all of them or none."""
+        before = [plugin for path in old for plugin in self._from(str(path))]
+        loaded = [
+            await self._loaded(partial(folder.load_anew, path), Found(path.stem, folder.source_of(path)))
+            for path in new
+        ]
+
+        def put_back() -> None:
+            for _, each in reversed(loaded):
+                each()
+
+        return await self._replacing.replace(before, ([each for found, _ in loaded for each in found], put_back))
 
     # How it is done.
 

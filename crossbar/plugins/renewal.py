@@ -47,7 +47,9 @@ def renew_schemas(roster: Roster, folder: Folder, names: list[str]) -> Iterator[
             schema = _read(roster, folder, name)
             trial = roster.schemas.copy()
             _put(trial, name, schema)
-            for each in _usable(roster.schemas) | ({name} if schema is not None else set()):
+            if schema is not None:
+                trial.compiled(name)
+            for each in sorted(_usable(roster.schemas) - {name}):
                 trial.compiled(each)
         except (OSError, SchemaError) as error:
             yield Outcome(told, "failed", f"{path}: {error}" if isinstance(error, OSError) else str(error))

@@ -128,7 +128,7 @@ class Roster:
         if found.endpoint is None:
             found = replace(found, thing=thing)
         if wrong and found.name not in self.settings.plugins:
-            return found, wrong, []
+            return found, [f"{found.origin}: {fault}" for fault in wrong], []
         return found, [], wrong
 
     def accept(self, found: Found, *, stopped: bool = False) -> Plugin:

@@ -166,7 +166,8 @@ class Delete(Struct, frozen=True):
 class Guard(Struct, frozen=True):
     """Go on only if the query finds a document, or finds none; GuardFailed otherwise.
 
-    `told` is the sentence for a client whose request depends on it, who then gets a 409. It is asked when its turn comes, in the same all-or-nothing write as the changes around it.
+    `told` is the sentence for a client whose request depends on it, who then gets a 409. It is asked when its turn
+    comes, in the same all-or-nothing write as the changes around it.
     """
 
     query: Query

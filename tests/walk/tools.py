@@ -14,7 +14,11 @@ from crossbar.dates import gregorian
 from crossbar.settings import Auth, Log, Settings
 from crossbar.testing import NOW, Client, Response, World, exchanged, scope_of
 
-SETTINGS = Settings(auth=Auth(hash_memory=8), log=Log(access=False))
+SETTINGS = Settings(
+    auth=Auth(hash_memory=8),
+    log=Log(access=False),
+    plugins={"webhooks": {"deliver": False}},  # those of the tests name servers that there are not
+)
 NOWHERE = "f" * 32
 
 # For tests that ask nothing of the store, so that one of them is enough.

@@ -87,6 +87,8 @@ class SqliteStore:
         readers, self._readers = self._readers, None
         writer, self._writer = self._writer, None
         self._tables = Tables()
+        # NOTE: the loop that was to look again may have been closed before its next turn.
+        self._seen = None
         if inline is not None:
             inline.close()
         if readers is not None:

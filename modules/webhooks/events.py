@@ -1,0 +1,124 @@
+"""What happens to documents, in the words of Kazoo's webhooks, and what of it a receiver is told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from crossbar import Body, Change, Delete, Document, Insert, Json, Registry, Replace, Resource, gregorian
+
+OBJECT = "object"
+"""The one hook whose events come from here: a document was created, edited or deleted."""
+ALL = "all"
+CREATED, EDITED, DELETED = "doc_created", "doc_edited", "doc_deleted"
+ACTIONS = (CREATED, EDITED, DELETED)
+LIMITS = ("type", "action")
+"""The keys of `custom_data` that say which events are meant; they are not added to the event."""
+
+_ACCOUNTS = "accounts"
+
+# Our kinds by the names that Kazoo's webhooks have for them; a kind that is not here goes by its own name.
+TYPES: Mapping[str, str] = {
+    "accounts": "account",
+    "callflows": "callflow",
+    "cdrs": "cdr",
+    "conferences": "conference",
+    "devices": "device",
+    "directories": "directory",
+    "faxboxes": "faxbox",
+    "faxes": "fax",
+    "groups": "group",
+    "lists": "list",
+    "media": "media",
+    "menus": "menu",
+    "queues": "queue",
+    "recordings": "call_recording",
+    "temporal_rules": "temporal_rule",
+    "users": "user",
+    "vmboxes": "vmbox",
+}
+# What Kazoo's webhooks know and no document of ours is; clients may ask for it, and wait.
+ELSEWHERE = frozenset({"mailbox_message"})
+
+
+class Event(NamedTuple):
+    """One thing that happened to one document.
+
+    `account_id` is the account that it belongs to, or that it is; `tree` are the accounts above where the document
+    itself says so, None where they have to be looked up. `at` is the Unix second.
+    """
+
+    action: str
+    kind: str
+    id: str
+    account_id: str
+    tree: tuple[str, ...] | None
+    at: int
+
+    @property
+    def type(self) -> str:
+        """What Kazoo calls the kind."""
+        return TYPES.get(self.kind, self.kind)
+
+    def facts(self) -> Body:
+        """What a receiver is told: nothing that the document says, only which it is."""
+        return {
+            "hook_event": OBJECT,
+            "action": self.action,
+            "type": self.type,
+            "id": self.id,
+            "account_id": self.account_id,
+            "timestamp": gregorian(self.at),
+        }
+
+
+def happened(changes: Iterable[Change], registry: Registry, now: int, silent: str) -> Iterator[Event]:
+    """The events that changes are: to documents that a resource shows, in an account, and not of the kind `silent`."""
+    document: Document | None
+    for change in changes:
+        match change:
+            case Insert(document):
+                action, tenant, kind, id = CREATED, document.tenant, document.kind, document.id
+            case Replace(document):
+                action, tenant, kind, id = EDITED, document.tenant, document.kind, document.id
+            case Delete(tenant, kind, id):
+                action, document = DELETED, None
+            case _:
+                continue
+        if kind == silent or not isinstance(registry.names.get(kind), Resource):
+            continue
+        if kind == _ACCOUNTS:
+            yield Event(action, kind, id, id, _tree(document), now)
+        elif tenant:
+            yield Event(action, kind, id, tenant, None, now)
+
+
+def known_types(registry: Registry) -> set[str]:
+    """What a webhook may limit its events to: Kazoo's words, and the names of the resources that there are."""
+    resources = {name for name, endpoint in registry.names.items() if isinstance(endpoint, Resource)}
+    return {ALL, *TYPES.values(), *ELSEWHERE, *resources}
+
+
+def told(facts: Body, custom_data: Mapping[str, Json]) -> Body:
+    """What one webhook tells of an event: its own values are added, and win."""
+    return facts | {key: value for key, value in custom_data.items() if key not in LIMITS}
+
+
+def modifiers(registry: Registry) -> Body:
+    """What can be said about events of documents, as Kazoo shows it to those who make webhooks."""
+    types = sorted(known_types(registry) - {ALL})
+    return {
+        "action": {"type": "array", "description": "A list of object actions to handle", "items": [ALL, *ACTIONS]},
+        "type": {"type": "array", "description": "A list of object types to handle", "items": [ALL, *types]},
+    }
+
+
+def samples() -> list[Body]:
+    """What deliveries look like."""
+    account, user = "0" * 31 + "a", "0" * 31 + "b"
+    return [Event(action, "users", user, account, (), 0).facts() for action in ACTIONS]
+
+
+def _tree(account: Document | None) -> tuple[str, ...] | None:
+    """The accounts above one, as its document has them; None without a document."""
+    return tuple(account.secrets().get("tree", ())) if account is not None else None
