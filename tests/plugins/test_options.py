@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -70,17 +71,9 @@ class Needy(Options, frozen=True):
     tries: int = 3
 
 
-def read(toml: str, kind: type[Any] = Wide) -> tuple[Any, list[str]]:
+def read(toml: str) -> tuple[Any, list[str]]:
     """The table in a configuration file, as that type."""
-    return options(load_text(toml).get("x", {}), kind, "plugins.x")
-
-
-def load_text(toml: str) -> dict[str, dict[str, Any]]:
-    """The tables of plugins in the text of a configuration file."""
-    import tomllib
-
-    table: dict[str, dict[str, Any]] = tomllib.loads(toml).get("plugins", {})
-    return table
+    return options(tomllib.loads(toml)["plugins"]["x"], Wide, "plugins.x")
 
 
 GOOD = [
@@ -142,7 +135,11 @@ BAD = [
     pytest.param("by_name = {a = 'x'}", "plugins.x.by_name.a: must be integer", id="text in a dict"),
     pytest.param("day = 'tomorrow'", "plugins.x: Invalid RFC3339 encoded date", id="no day"),
     pytest.param("link = {}", "plugins.x.link.host: it has to be set", id="a field is missing in a table"),
-    pytest.param("link = {hots = 'a'}", "plugins.x.link.hots: no such setting; did you mean 'host'?", id="in a table"),
+    pytest.param(
+        "link = {host = 'a', prots = []}",
+        "plugins.x.link.prots: no such setting; did you mean 'ports'?",
+        id="in a table",
+    ),
     pytest.param("links = [{host = 'a', ports = ['x']}]", "plugins.x.links.0.ports.0: must be integer", id="deep down"),
     pytest.param("txet = 'a'", "plugins.x.txet: no such setting; did you mean 'text'?", id="a misspelled name"),
     pytest.param("zzzzzz = 'a'", "plugins.x.zzzzzz: no such setting", id="an unknown name"),
