@@ -39,6 +39,7 @@ def open_raw(ctx: Context) -> None:
     # NOTE: words of the endpoint's own may be wrong in the eyes of the dialect, and mean something else to it.
     with suppress(BadRequest):
         ctx.query = dict(parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word))
+    with suppress(BadRequest):
         ctx.dialect.read(ctx)
     ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
     ctx.accept = None

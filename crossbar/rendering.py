@@ -22,7 +22,8 @@ _AS_IT_COMES = (b"x-accel-buffering", b"no")
 
 def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> Awaitable[None] | None:
     """Leave an answer that has a form of its own without an envelope, whatever the dialect."""
-    ctx.status = reply.status or 200
+    creates = ctx.bound is not None and ctx.bound.route.operation == "create"
+    ctx.status = reply.status or (201 if creates else 200)
     ctx.response_headers.extend(reply.headers)
     if isinstance(answer, Handover):
         ctx.handover = answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +60,10 @@ def refuse_foreign(ctx: Context) -> None:
     if origin is None or origin in ctx.app.settings.server.origins:
         return
     host = (ctx.header(b"host") or "").lower()
-    if not host or urlsplit(origin).netloc.lower() != host:
+    own = ""
+    with suppress(ValueError):  # what is no URL is no page of this server
+        own = urlsplit(origin).netloc.lower()
+    if not host or own != host:
         raise Forbidden(f"pages of {origin[:100]} may not open a WebSocket here: see server.origins")
 
 

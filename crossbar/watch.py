@@ -36,6 +36,8 @@ def is_failure(error: BaseException) -> bool:
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and not task.cancelling()
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_failure, error.exceptions))
     return isinstance(error, Exception | SystemExit)
 
 

@@ -24,9 +24,8 @@ SECOND = replace(QUICK, limits=replace(QUICK.limits, handler_seconds=1))
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings by which a request has less than a second, as no configuration can have it."""
-    limits = replace(SECOND.limits)
     monkeypatch.setattr(app, "Watch", lambda seconds, *given: watch.Watch(0.1, *given))
-    return replace(SECOND, limits=limits)
+    return SECOND
 
 
 class Slow(Endpoint):
@@ -175,7 +174,7 @@ async def test_the_first_piece_of_a_stream(make: Maker, hurried: Settings) -> No
     async def slowly() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield b"a"
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.3)
 
     class Streaming(Endpoint):
         name = "streaming"
@@ -196,7 +195,7 @@ async def test_a_slow_client(make: Maker, hurried: Settings) -> None:
 
     async def slowly() -> AsyncIterator[bytes]:
         for piece in (b'{"data":', b'{"name":', b'"a"}', b"}"):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.2)
             yield piece
 
     client = await make.client(hurried)
