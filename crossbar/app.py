@@ -88,7 +88,7 @@ class Crossbar:
         found = self.plugins.things("authenticators")
         self.authenticators: tuple[Authenticator, ...] = (*found, *AUTHENTICATORS)
         self.trusts_tokens_first = not found
-        self.authorizers: tuple[Authorizer, ...] = tuple(self.plugins.things("authorizers"))
+        self.authorizers: tuple[Authorizer, ...] = tuple(self.plugins.authorizers())
         rendering = self.plugins.things("renderers")
         self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable} | {each.media_type: each for each in rendering}
         self.offered = tuple(each.media_type for each in rendering)
@@ -290,4 +290,5 @@ def _chosen(url: str, clock: Callable[[], float], plugins: Roster) -> Store:
     # PERF: only the store that is used is imported.
     from .stores.choose import store_at
 
+    plugins.refuse_broken_store(url)
     return store_at(url, clock, plugins.named("stores"))

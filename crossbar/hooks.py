@@ -180,6 +180,8 @@ class Hooks:
 
     async def within(self, ctx: Context, bound: Bound, changes: Sequence[Change]) -> list[Change]:
         """The changes that hooks add to these."""
+        if isinstance(ctx.blamed, Hook) and ctx.blamed.moment == "within":
+            raise RuntimeError("a hook of @within returns what is to be written along; it does not write by itself")
         added: list[Change] = []
         for hook in self.of(bound).within:
             added += await _run(hook, ctx, changes) or ()

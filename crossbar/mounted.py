@@ -116,14 +116,11 @@ async def _living(app: AsgiApp, state: dict[str, Any]) -> AsyncIterator[None]:
             raise PluginError(str(answer.get("message") or f"its {event} failed"))
         return bool(answer["type"] == f"lifespan.{event}.complete")
 
-    loop = asyncio.get_running_loop()
-    living = loop.create_task(live())
+    living = asyncio.create_task(live())
     try:
         knows = await passed("startup")
         yield
         if knows:
             await passed("shutdown")
     finally:
-        # NOTE: who closes a loop without a word leaves nothing on it that could be waited for.
-        if not loop.is_closed():
-            await end(living)
+        await end(living)

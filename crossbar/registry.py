@@ -155,6 +155,8 @@ class Registry:
             least, most = endpoint.depths
             if not max(least, 1) <= len(noun.args) <= most:
                 raise self._unknown(target, nouns[: position + 1], noun.args[most:], raw_path)
+            if isinstance(endpoint, Absent):
+                raise Unavailable(f"the endpoint {noun.name!r} {endpoint.why}", retry=30)
             child = self.names[nouns[position + 1].name]
             if not endpoint.tenants and not self._is_parent(noun.name, nouns[position + 1 :]):
                 raise NotFound(

@@ -39,7 +39,7 @@ def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> A
 
 def _attach(ctx: Context, blob: Blob) -> None:
     """The bytes with their type, and the name under which a client is to keep them."""
-    ctx.payload = bytes(memoryview(blob.content))
+    ctx.payload = blob.content if isinstance(blob.content, bytes) else bytes(memoryview(blob.content))
     ctx.response_headers.append((b"content-type", _content_type(blob.content_type)))
     if blob.name:
         stem, _, ending = blob.name.rpartition(".")

@@ -161,7 +161,8 @@ class _Client:
 
     def leave(self) -> None:
         """Listen no longer; the task goes on as if it had not been cancelled."""
-        self._listening.cancel()
+        if not self._listening.cancel() and not self._listening.cancelled():
+            self._listening.exception()  # a server that does not even say that it has gone
         while self._cancelled:
             self._cancelled -= 1
             self._task.uncancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import BadIdentifier, Unauthorized
+from .errors import BadIdentifier, Forbidden, Unauthorized
 from .stores import Document, Kind, Store
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Tenants:
         somebody else and for one that does not exist.
         """
         if not principal.account_id:
-            raise Unauthorized
+            if principal.method == "anonymous":
+                raise Unauthorized
+            raise Forbidden("you belong to no account, so no account is yours to enter")
         known = await self._look_up(id, self._store.version() if version is None else version)
         if known is None or (id != principal.account_id and principal.account_id not in known[1]):
             raise BadIdentifier(cause=id)

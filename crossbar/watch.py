@@ -204,7 +204,7 @@ class LoopWatch:
         owners: dict[object, str] = {}
         for hook in registry.hooks.all if registry.hooks is not None else ():
             owners[getattr(hook.call, "__code__", None)] = f"hook {hook.name}"
-            owners[hook.call.__module__] = f"hook {hook.name}"
+            owners[getattr(hook.call, "__module__", None)] = f"hook {hook.name}"
         for entry in registry:
             module = type(entry.endpoint).__module__
             # NOTE: what is declared, mounted or absent has a class of Crossbar's own, which runs for many of them.

@@ -53,12 +53,17 @@ def prepare(folder: Path) -> None:
         for each in (folder.parent, folder):
             each.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
+        above = folder.parent.lstat()
     except OSError as error:
         raise Failure(
             f'server.admin: cannot make {folder}: {error.strerror}; name another folder, or "{OFF}" for none', 2
         ) from None
     if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
         raise Failure(f"server.admin: {folder} must be a folder that only you may enter: chmod 700 {folder}", 2)
+    # NOTE: who may write the folder above can put another one in its place; in one that is sticky only its owner can.
+    sticky = stat.S_ISDIR(above.st_mode) and above.st_mode & stat.S_ISVTX
+    if above.st_uid not in (0, os.getuid()) or (above.st_mode & 0o022 and not sticky) or stat.S_ISLNK(above.st_mode):
+        raise Failure(f"server.admin: others may change {folder.parent}; remove it, or name another folder", 2)
     if len(os.fsencode(folder / "4194304.sock")) > _LONGEST_NAME:
         raise Failure(f"server.admin: {folder} is too long a path for a socket; name a shorter one", 2)
     clear(folder)
@@ -68,6 +73,13 @@ def clear(folder: Path) -> None:
     """Take away the sockets and the state that stand in the folder."""
     for path in [*folder.glob("*.sock"), folder / _STATE]:
         path.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Take the folder away with what a server has put there; one in which there is more stays."""
+    clear(folder)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 # The side of the server.

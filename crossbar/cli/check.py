@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import rich_click as click
 
 from ..errors import SchemaError, SettingsError
-from ..settings import Settings, from_environment
+from ..settings import from_environment, known_keys
+from ..stores.choose import store_at
 from .assembly import assemble_unopened, config_option, shown
 from .output import Failure, echo, print_json
 
@@ -46,6 +47,8 @@ def command(as_json: bool, config: str | None) -> None:
             echo(f"{subject}: {count} checked, {f'{len(wrong)} wrong:' if wrong else 'all in order'}")
             for fault in wrong:
                 echo(f"  {fault}")
+        if list(checked) == ["settings"]:
+            echo("store, modules and schemas: not checked, since the settings are wrong")
     if faults:
         raise SystemExit(1)
 
@@ -56,31 +59,19 @@ def checkup(config: str | None) -> tuple[dict[str, int], list[Fault]]:
     try:
         settings = from_environment(config)
     except SettingsError as error:
-        faults += [("settings", shown(fault)) for fault in error.faults]
-        settings = Settings()
-    checked = {"settings": _count_settings(settings), "store": 1}
-    faults += _faults("store", lambda: _try_store(settings.store.url))
+        # NOTE: with other settings than those that are meant, all else would be other things than those that are meant.
+        return {"settings": len(known_keys())}, [("settings", shown(fault)) for fault in error.faults]
+    checked = {"settings": len(known_keys())}
     try:
         app, broken = assemble_unopened(settings)
     except Failure as failure:
-        faults.append(("modules", failure.message))
-        return checked | {"modules": 0}, faults
+        return checked | {"modules": 0}, [("modules", failure.message)]
+    faults += _faults("store", lambda: store_at(settings.store.url, others=app.plugins.named("stores")))
     faults += [("modules", sentence) for sentence in broken]
     for name in app.schemas.names():
         faults += _faults("schemas", lambda name=name: app.schemas.compiled(name))  # type: ignore[misc]
-    return checked | {"modules": len(app.registry), "schemas": len(app.schemas.names())}, faults
-
-
-def _count_settings(settings: Settings) -> int:
-    from ..settings import known_keys
-
-    return len(known_keys())
-
-
-def _try_store(url: str) -> None:
-    from ..stores.choose import store_at
-
-    store_at(url)
+    checked |= {"store": 1, "modules": len(app.registry), "schemas": len(app.schemas.names())}
+    return checked, faults
 
 
 def _faults(subject: str, trial: Callable[[], object]) -> Iterator[Fault]:

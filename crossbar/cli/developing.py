@@ -25,7 +25,7 @@ from ..settings import Settings
 from .assembly import assemble_served, closed_after, shown
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
-from .serving import admin_of, serving_options
+from .serving import admin_of, leave, serving_options
 
 try:
     from watchfiles import Change, awatch
@@ -71,6 +71,20 @@ def develop(settings: Settings, config: str | None) -> None:
 
 
 async def _serve(
+    app: Crossbar,
+    server: Server,
+    sockets: Sequence[socket.socket],
+    faults: Sequence[str],
+    files: Sequence[Path],
+    began: float,
+) -> None:
+    try:
+        await _serve_watched(app, server, sockets, faults, files, began)
+    finally:
+        await leave()
+
+
+async def _serve_watched(
     app: Crossbar,
     server: Server,
     sockets: Sequence[socket.socket],

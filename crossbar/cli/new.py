@@ -114,6 +114,8 @@ def _refuse_name(name: str) -> None:
         why = "a name is lower-case letters, digits and _, begins with a letter and has 32 at most"
     elif name == ALIAS or is_version(name):
         why = "it is a word of the path itself"
+    elif name in ("crossbar", "livez", "readyz"):
+        why = "Crossbar has something of that name"
     elif keyword.iskeyword(name):
         why = "it is a keyword of Python"
     elif name.startswith("test_") or name in ("conftest", "tests"):

@@ -7,6 +7,8 @@ one sentence, before anybody was answered.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 from collections.abc import Sequence
@@ -25,10 +27,12 @@ from ..app import Crossbar
 from ..errors import CrossbarError
 from ..settings import Settings
 from . import worker
-from .admin import clear, folder_of, prepare
+from .admin import folder_of, prepare, remove
 from .assembly import assemble_served, closed_after, shown, spare_the_collector
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
+
+logger = logging.getLogger("crossbar")
 
 
 def serve(settings: Settings, *, demo: bool = False) -> None:
@@ -58,11 +62,11 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
 
 
 def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: ExitStack) -> Path | None:
-    """The folder of the admin sockets, made ready, and cleared again in the end; None if there shall be none."""
+    """The folder of the admin sockets, made ready, and taken away in the end; None if there shall be none."""
     folder = folder_of(settings, sockets[0].getsockname()[1])
     if folder is not None:
         prepare(folder)
-        closing.callback(clear, folder)
+        closing.callback(remove, folder)
     return folder
 
 
@@ -115,10 +119,27 @@ async def _serve_here(
     app: Crossbar, server: Server, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool
 ) -> None:
     """Serve in this process. The application is started once, here; the server's lifespan finds it running."""
-    async with closed_after(app):
-        await _come_up(app, sockets, faults, demo)
-        spare_the_collector()
-        await server.serve(list(sockets))
+    try:
+        async with closed_after(app):
+            await _come_up(app, sockets, faults, demo)
+            spare_the_collector()
+            await server.serve(list(sockets))
+    finally:
+        await leave()
+
+
+async def leave() -> None:
+    """End what still runs; code that goes on although it is cancelled would keep the process for ever."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for _ in range(8):
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.25)
+    logger.critical("%d tasks go on although they were cancelled: the process ends without them", len(left))
+    logging.shutdown()
+    os._exit(1)
 
 
 async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequence[str], demo: bool) -> None:

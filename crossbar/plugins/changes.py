@@ -98,7 +98,7 @@ class Changes:
                 if plugin.running is None or plugin.stopped:
                     continue
                 try:
-                    await self._lives.begin(plugin.running)
+                    await self._begin(plugin, plugin.running)
                 except PluginError as error:
                     if plugin.name in self._roster.settings.modules.required:
                         raise
@@ -220,8 +220,8 @@ class Changes:
             return
         await self._lives.begin(found)
         if plugin.ended or plugin.running is None:
-            plugin.fault = ""
-        plugin.running, plugin.ended = found, False
+            plugin.running, plugin.fault, plugin.ended = found, "", False
+            self._replacing.publish()
 
     async def _reload(self, plugin: Plugin) -> list[Outcome]:
         source = plugin.found.source

@@ -209,12 +209,17 @@ def found_in(module: ModuleType, source: Source, name: str) -> Iterator[Found]:
     Those are its classes with a name of their own, and the objects that stand in it, such as a `Mounted`.
     """
     package = f"{module.__name__}."
-    for thing in {id(each): each for each in vars(module).values()}.values():
-        # NOTE: a package's class may be at home in a file of its own; one from elsewhere is only used here.
-        ours = isinstance(thing, type) and f"{thing.__module__}.".startswith(package)
-        if isinstance(thing, Endpoint) or (ours and issubclass(thing, Endpoint) and thing.name):
-            endpoint = thing if isinstance(thing, Endpoint) else thing()
-            yield Found(endpoint.name or name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source))))
+    things = {id(each): each for each in vars(module).values()}.values()
+    made = {type(each) for each in things if isinstance(each, Endpoint)}
+    for thing in things:
+        if isinstance(thing, type):
+            # NOTE: a package's class may be at home in a file of its own; one from elsewhere is only used here.
+            ours = f"{thing.__module__}.".startswith(package) and thing not in made
+            if not ours or not issubclass(thing, Endpoint) or not thing.name:
+                continue
+            thing = thing()
+        if isinstance(thing, Endpoint):
+            yield Found(thing.name or name, source, thing, hooks=tuple(hooks_of(thing, str(source))))
     hooks = tuple(hooks_of(module, str(source)))
     if hooks:
         yield Found(name, source, socket=HOOKS, hooks=hooks)

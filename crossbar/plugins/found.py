@@ -66,6 +66,11 @@ class Found:
         return str(self.source)
 
     @property
+    def object(self) -> Any:
+        """What it is in Python: an endpoint, a dialect, the factory of a store, a function."""
+        return self.thing if self.endpoint is None else self.endpoint
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What `modules.disabled` may call it: by name, or also by where it comes from, the exact one last."""
         owners = filter(None, (self.source.kind, self.source.package))

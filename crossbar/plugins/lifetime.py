@@ -73,9 +73,19 @@ class Lifetime:
 
     async def _hold(self) -> None:
         try:
-            async with self._manager:
-                self._ready.set()
+            await self._manager.__aenter__()
+            self._ready.set()
+            try:
                 await self._over.wait()
+            except GeneratorExit:
+                # NOTE: an application that nobody stopped is thrown away, perhaps with its loop closed: there is
+                # nothing left to wait with, so it is not left as `async with` would leave it.
+                raise
+            except BaseException as error:
+                if not await self._manager.__aexit__(type(error), error, error.__traceback__):
+                    raise
+            else:
+                await self._manager.__aexit__(None, None, None)
         except SystemExit as error:
             # NOTE: an exit out of a task would end the server.
             raise PluginError(f"SystemExit: {error}") from error

@@ -55,6 +55,7 @@ class Replacing:
         """Have requests from now on see what runs now, and let go of what none that is under way uses any more."""
         old = self._app.registry
         self._app.registry = self._roster.registry()
+        self._roster.tell_of_idle_hooks(self._app.registry)
         self._lives.retire(old)
 
     def _examined(self, found: Sequence[Found], before: Sequence[Plugin]) -> tuple[list[str], list[Found]]:

@@ -14,15 +14,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ..auth import Authorizer
+from ..context import Context
 from ..endpoint import Endpoint
-from ..errors import DefinitionError, RegistrationError, SettingsError
+from ..errors import DefinitionError, RegistrationError, SettingsError, Unavailable
 from ..hooks import Hook, Hooks, hooks_of
 from ..registry import Absent, Registry
 from ..schema import Schemas
 from ..settings import Settings
 from . import installed
 from .configured import configured, takes_options
-from .fitting import CLASSES, refuse_misfit
+from .fitting import CLASSES, refuse_misfit, taken_by_crossbar
 from .folder import BUNDLED, Folder, bundled_folder, endpoint_of
 from .found import ENDPOINTS, HOOKS, Found, SchemaText, Source, schemas_beside
 from .plugin import Plugin
@@ -124,7 +126,7 @@ class Roster:
         faults = faults_of(found, self, [*instead])
         if faults:
             return found, faults, []
-        thing, wrong = configured(found.endpoint or found.thing, found.name, self.settings.plugins)
+        thing, wrong = configured(found.object, found.name, self.settings.plugins)
         if found.endpoint is None:
             found = replace(found, thing=thing)
         if wrong and found.name not in self.settings.plugins:
@@ -157,7 +159,7 @@ class Roster:
         faults = list(self._unset)
         for name in self.settings.plugins:
             called = [plugin for plugin in self.plugins if plugin.name == name]
-            taking = [each.running and takes_options(each.running.endpoint or each.running.thing) for each in called]
+            taking = [each.running and takes_options(each.running.object) for each in called]
             if not called:
                 names = {plugin.name for plugin in self.plugins}
                 near = difflib.get_close_matches(name, names, 1, 0.5)
@@ -191,6 +193,22 @@ class Roster:
         """The objects of one sort that run: first those that were given, then those that were found."""
         running = [plugin.running for plugin in self.plugins if plugin.running and plugin.found.socket == socket]
         return [found.thing for found in sorted(running, key=lambda found: found.source.kind != "list")]
+
+    def authorizers(self) -> Iterator[Authorizer]:
+        """The authorizers that run; one that is out of order would have refused something, so nothing passes it."""
+        for plugin in self.plugins:
+            if plugin.found.socket == "authorizers" and not plugin.running and not plugin.disabled:
+                yield _refusing(plugin.name)
+        yield from self.things("authorizers")
+
+    def refuse_broken_store(self, url: str) -> None:
+        """Raise SettingsError, with the reason, if the store that a URL asks for is a plugin that is out of order."""
+        scheme = url.partition(":")[0]
+        if taken_by_crossbar(("stores", scheme)):
+            return
+        for plugin in self.plugins:
+            if plugin.found.socket == "stores" and plugin.name == scheme and not plugin.running and plugin.fault:
+                raise SettingsError([f"store.url: the store {scheme!r} is out of order: {plugin.fault}"])
 
     def named(self, socket: str) -> dict[str, Any]:
         """The same by their names."""
@@ -249,3 +267,12 @@ class Roster:
     def faults(self) -> list[str]:
         """A sentence for each plugin that is out of order."""
         return [f"{plugin.name}: {plugin.fault}" for plugin in self.plugins if plugin.fault]
+
+
+def _refusing(name: str) -> Authorizer:
+    """What stands for an authorizer that is out of order."""
+
+    async def refuse(ctx: Context) -> None:
+        raise Unavailable(f"the authorizer {name!r} is out of order; the log names the fault", retry=30)
+
+    return refuse

@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
     def shutdown(self) -> None:
         """Close when the request in progress is answered, at once if there is none; uvicorn calls this."""
         self.stopping = True
-        if self._running is None:
+        if self._running is None or self._running.endless:
             self.transport.close()
 
     def pause_writing(self) -> None:

@@ -38,6 +38,7 @@ class Exchange:
         "_told",
         "body_left",
         "buffered",
+        "endless",
         "expects",
         "gone",
         "keep_alive",
@@ -56,6 +57,7 @@ class Exchange:
         self.body_left = body_left  # of the request, -1 for chunks
         self.expects = expects  # a "100 Continue" that was not sent yet
         self.received = False  # the whole request is here
+        self.endless = False  # an event stream, which goes on until somebody leaves
         self.gone = False  # nobody is there to be answered
         self.buffered = 0
         self.stage = NOTHING
@@ -195,6 +197,8 @@ class Exchange:
         named_end = False
         lines = [line, watch.block]
         for name, value in headers:
+            if name == b"content-type" and value.startswith(b"text/event-stream"):
+                self.endless = True
             prefix = _PREFIXES.get(name)
             if prefix is not None:
                 lines.append(prefix + value)

@@ -204,7 +204,7 @@ async def test_a_user_with_an_account(host: Host) -> None:
     ada, bob = await house.client("ada"), await house.client("bob")
     names = ("customer", "department", "reseller", "stranger")
     assert [200, 200, 404, 404] == [(await ada.get(f"/accounts/{accounts.id(name)}")).status for name in names]
-    assert [accounts.customer, 401] == [
+    assert [accounts.customer, 403] == [
         (await ada.get("/account")).data["id"],
         (await bob.get(f"/accounts/{accounts.customer}")).status,
     ]

@@ -80,6 +80,12 @@ def test_an_object_in_a_file(folder: Path) -> None:
     assert isinstance(found.endpoint, Mounted)
 
 
+def test_an_object_of_a_class_in_the_same_file(folder: Path) -> None:
+    """Where a file makes an endpoint of its own class, that object is the endpoint, and no other is made."""
+    write(folder, "phones.py", phones(1) + "\nphones = Phones()\nphones.mark = 7\n")
+    assert ("", 7) == (only(folder).fault, getattr(only(folder).endpoint, "mark", None))
+
+
 def test_tests_are_passed_over(folder: Path) -> None:
     """Tests that lie beside the modules, and what they share, are not loaded."""
     for name in ("test_phones.py", "conftest.py", "test_more/__init__.py"):

@@ -66,6 +66,17 @@ async def test_a_file_with_hooks_only(folder: Path, make: Maker) -> None:
     assert (200, {}) == ((await client.get("/account/devices")).status, states(client.app))
 
 
+async def test_a_pattern_that_comes_with_a_reload(folder: Path, make: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    """A pattern that names nothing is told after a reload as well."""
+    write(folder, "_shared.py", "written = []\n")
+    path = write(folder, "audit.py", AUDIT)
+    client = await make.client(with_modules(folder))
+    write(folder, "audit.py", AUDIT.replace("*.find", "devices.fnid"))
+    await client.app.changes.refresh([path])
+    told = f"hook audit.note ({path}) waits for 'devices.fnid', which does not exist here; did you mean 'devices.find'?"
+    assert [told] == caplog.messages
+
+
 async def test_a_hook_that_cannot_be_loaded_anew(folder: Path, make: Maker) -> None:
     """The hooks from before go on while the new ones are broken."""
     write(folder, "_shared.py", "written = []\n")

@@ -174,6 +174,18 @@ async def test_an_optional_hook_that_fails(make: Maker) -> None:
     assert (201, ["insert-0"]) == ((await client.put("/account/rooms", {})).status, await outbox(client))
 
 
+async def test_a_hook_that_writes_by_itself(make: Maker, caplog: pytest.LogCaptureFixture) -> None:
+    """A hook that calls `write`, which would run it again, is told what to do instead; nothing is written."""
+
+    @within("rooms.create")
+    async def eager(ctx: Context, changes: Sequence[Change]) -> None:
+        await write(ctx, Outbox().letter(ctx, "eager"))
+
+    client = await make.client(endpoints=[Rooms(), Outbox()], hooks=[eager])
+    assert (500, []) == ((await client.put("/account/rooms", {})).status, await outbox(client))
+    assert "it does not write by itself" in caplog.text
+
+
 async def test_a_generator_of_changes(make: Maker) -> None:
     """A hook may return anything that can be gone through, or nothing."""
 

@@ -188,6 +188,19 @@ async def test_a_task_that_crashes(make: Maker, caplog: pytest.LogCaptureFixture
     assert (2, {}) == ((await client.get("/account/grouped")).data, faults(client.app))
 
 
+async def test_another_start_of_the_application(make: Maker) -> None:
+    """An application that is stopped and started again begins its lifespans anew, also one that had ended too early."""
+    grouped, named = Grouped(), Named("named")
+    client = await make.client(endpoints=[grouped, named])
+    grouped.crash.set()
+    await until(lambda: states(client.app)["grouped"] == "out of order")
+    await client.app.stop()
+    assert "ended" == named.state
+    await client.app.start()
+    assert ("begun", {"grouped": "ok", "named": "ok"}) == (named.state, states(client.app))
+    assert 2 == grouped.tries
+
+
 async def test_hanging_while_it_is_loaded_anew(folder: Path, make: Maker) -> None:
     """A new version whose lifespan or whose import hangs is given up; the old one serves all the while."""
     write(folder, "phones.py", phones(1))

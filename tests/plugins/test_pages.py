@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbar import Kind, Query, Resource
+from crossbar import Crossbar, Kind, Query, Resource
+from crossbar.settings import StoreSettings
 from crossbar.testing import QUICK, Client, World, small_world
+
+from .tools import Packages
 
 DOCS = Path(__file__).parents[2] / "crossbar" / "docs"
 BLOCK = re.compile(r"^```(python|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -74,8 +77,8 @@ async def world_of(**options: Any) -> tuple[World, Client]:
 
 async def test_options(pages: Pages) -> None:
     """The table of the page gives the endpoint its settings."""
-    module = pages.load("plugins", 0)
-    tables = tomllib.loads(PROGRAMS["plugins"][1])["plugins"]
+    module = pages.load("plugins", 1)
+    tables = tomllib.loads(PROGRAMS["plugins"][2])["plugins"]
     world, client = await world_of(settings=replace(QUICK, plugins=tables), endpoints=[module.Thermometers()])
     assert {"unit": "F", "warm": 70.0} == (await client.get("/thermometers")).data
     await world.app.stop()
@@ -83,7 +86,7 @@ async def test_options(pages: Pages) -> None:
 
 async def test_an_authenticator_and_an_authorizer(pages: Pages) -> None:
     """A badge lets in as the account of the settings, and nothing is deleted, whoever asks."""
-    module = pages.load("plugins", 2)
+    module = pages.load("plugins", 3)
     settings = replace(QUICK, plugins={"badges": {"account_id": "c0" * 16}})
     parts = {"authenticators": [module.Badges()], "authorizers": [module.nobody_deletes]}
     world, client = await world_of(settings=settings, **parts)
@@ -97,12 +100,41 @@ async def test_an_authenticator_and_an_authorizer(pages: Pages) -> None:
 
 async def test_a_renderer(pages: Pages) -> None:
     """Every listing can be had as lines."""
-    world, client = await world_of(renderers=[pages.load("plugins", 3).Lines])
+    world, client = await world_of(renderers=[pages.load("plugins", 4).Lines])
     await client.put("/account/devices", {"name": "one"})
     for path in ("/account/devices", "/account/devices?paginate=false"):
         response = await client.get(path, headers={"accept": "text/plain"})
         assert ("text/plain; charset=utf-8", b"one\n") == (response.headers["content-type"], response.body)
     await world.app.stop()
+
+
+async def test_a_package(packages: Packages) -> None:
+    """The entry points of the page bring in the endpoint and the authenticator of the page."""
+    groups = tomllib.loads(PROGRAMS["plugins"][0])["project"]["entry-points"]
+    files = {
+        "acme_weather/__init__.py": "",
+        "acme_weather/thermometers.py": PROGRAMS["plugins"][1],
+        "acme_weather/badges.py": PROGRAMS["plugins"][3],
+    }
+    entries = {group.removeprefix("crossbar."): values for group, values in groups.items()}
+    packages.install("acme-weather", files, entries)
+    settings = replace(QUICK, plugins={"badges": {"account_id": "c0" * 16}})
+    world, _ = await world_of(settings=settings)
+    seen = await Client(world.app).get("/thermometers", headers={"x-badge": "7"})
+    assert {"unit": "C", "warm": 21.5} == seen.data
+    await world.app.stop()
+
+
+async def test_a_store_and_a_dialect(packages: Packages) -> None:
+    """The store of the page is found by the scheme of its URL, and paths of the dialect need no version."""
+    files = {"acme.py": PROGRAMS["plugins"][5]}
+    packages.install("acme", files, {"stores": {"shelf": "acme:Shelf"}, "dialects": {"intranet": "acme:Intranet"}})
+    settings = replace(QUICK, store=StoreSettings("shelf://upstairs"), plugins={"shelf": {"label": "left"}})
+    app = Crossbar(settings)
+    store: Any = app.store
+    assert ("upstairs", "left") == (store.place, store.options.label)
+    async with app.lifespan():
+        assert 200 == (await Client(app).get("//intranet/schemas")).status
 
 
 async def test_hooks(pages: Pages) -> None:
@@ -153,4 +185,4 @@ async def test_another_application(pages: Pages) -> None:
 
 def test_every_program_is_run() -> None:
     """No block of these pages is passed over: the tests above name each of them."""
-    assert {"plugins": 4, "hooks": 1, "streams": 3} == {name: len(blocks) for name, blocks in PROGRAMS.items()}
+    assert {"plugins": 6, "hooks": 1, "streams": 3} == {name: len(blocks) for name, blocks in PROGRAMS.items()}

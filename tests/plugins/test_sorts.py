@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from crossbar import Context, Crossbar, Principal
-from crossbar.errors import DefinitionError
+from crossbar.errors import DefinitionError, SettingsError
 from crossbar.settings import StoreSettings
 from crossbar.testing import QUICK, Client
 
@@ -121,6 +121,21 @@ def test_a_store_with_settings(packages: Packages) -> None:
     assert [1, 2] == [store.options.shelves for store in stores]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("1 / 0\n", "acme (acme:Shelf), version 1.0: ", id="it cannot be imported"),
+        pytest.param("Shelf = 7\n", "7 must be something that makes a store", id="it is no store"),
+    ],
+)
+def test_a_store_that_is_broken(packages: Packages, text: str, told: str) -> None:
+    """If the store of the settings is out of order, the reason is told, and not that there is none."""
+    packages.install("acme", {"acme.py": text}, {"stores": {"shelf": "acme:Shelf"}})
+    with pytest.raises(SettingsError) as error:
+        Crossbar(replace(QUICK, store=StoreSettings("shelf://")))
+    assert [] == missing(str(error.value), "store.url: ", told)
+
+
 class Shouting:
     """A dialect that is Crossbar's under another name, which claims `/loud/...`."""
 
@@ -193,12 +208,15 @@ HELP = """
 
 @pytest.mark.parametrize(("socket", "thing", "told"), MISFITS)
 async def test_what_does_not_fit(packages: Packages, make: Maker, socket: str, thing: str, told: str) -> None:
-    """A plugin that cannot be what its group says is told when it is taken in, and no request meets it."""
+    """A plugin that cannot be what its group says is told when it is taken in, and no request meets it.
+
+    An authorizer might have refused, so nothing passes without it.
+    """
     packages.install("acme", {"acme.py": HELP + thing + "\n"}, {socket: {"odd": "acme:thing"}}, "1.2")
     client = await make.client()
     assert {"odd": "out of order"} == states(client.app)
     assert [] == missing(faults(client.app)["odd"], "acme (acme:thing)", told)
-    assert 200 == (await client.get("/account/devices")).status
+    assert (503 if socket == "authorizers" else 200) == (await client.get("/account/devices")).status
 
 
 async def unwilling(ctx: Context) -> Principal | None:
