@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import AsyncIterator, Awaitable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any
 
 from .context import Context
 from .endpoint import Endpoint
+from .errors import StoreError, Unauthorized
 from .events import close
 from .mounted import Handover
 from .renderers import file_name
 from .reply import EVENT_STREAM, Blob, Reply, Stream
+
+logger = logging.getLogger("crossbar")
+
+RECHECK_SECONDS = 60.0
+"""How often the token of what stays open, a WebSocket or an event stream, is checked again."""
 
 _ENDING = re.compile(r"[A-Za-z0-9]{1,16}")
 _CONTENT_TYPE = re.compile(r"[!-~][ -~]*")
@@ -34,7 +42,27 @@ def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> A
     ctx.response_headers.append((b"content-type", _content_type(answer.media_type)))
     if answer.media_type == EVENT_STREAM:
         ctx.response_headers.append(_AS_IT_COMES)
+        return begin(ctx, _while_known(ctx, answer.bytes()))
     return begin(ctx, answer.bytes())
+
+
+async def _while_known(ctx: Context, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The pieces of an event stream for as long as the token that opened it is good."""
+    checked = time.monotonic()
+    try:
+        async for piece in pieces:
+            yield piece
+            if ctx.principal is None or not ctx.principal.token or time.monotonic() - checked < RECHECK_SECONDS:
+                continue
+            checked = time.monotonic()
+            try:
+                await ctx.app.tokens.check(ctx.principal.token)
+            except Unauthorized:
+                return
+            except StoreError as error:
+                logger.warning("the token of a stream cannot be checked: %s (request %s)", error, ctx.request_id)
+    finally:
+        await close(pieces)
 
 
 def _attach(ctx: Context, blob: Blob) -> None:

@@ -15,12 +15,10 @@ from .endpoint import SOCKET
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
 from .pipeline import authenticate, authorize, open_request, overdue, refuse, resolve, tokenize, walk
+from .rendering import RECHECK_SECONDS
 from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
-
-RECHECK_SECONDS = 60.0
-"""How often the token of an open WebSocket is checked again."""
 
 _DONE, _POLICY, _FAILED = 1000, 1008, 1011
 

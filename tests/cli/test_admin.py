@@ -219,6 +219,16 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
         admin.prepare(tmp_path / "admin")
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_folder_in_one_that_others_may_change_is_refused(tmp_path: Path, mode: int) -> None:
+    """Who may change the folder above could put another one in its place."""
+    above = tmp_path / "above"
+    above.mkdir()
+    above.chmod(mode)
+    with pytest.raises(Failure, match="others may change"):
+        admin.prepare(above / "8000")
+
+
 def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
     """It is told before anything is served."""
     with pytest.raises(Failure, match="too long a path for a socket"):

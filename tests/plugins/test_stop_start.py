@@ -126,3 +126,12 @@ async def test_a_required_module(folder: Path, make: Maker) -> None:
     client = await make.client(with_modules(folder, required=("phones",)))
     with pytest.raises(PluginError, match=r"'phones' is in modules\.required"):
         await client.app.changes.stop("phones")
+
+
+async def test_the_accounts_themselves(client: Client) -> None:
+    """Without the module of the accounts nothing below one can be had, however the account is spelled."""
+    path = "/accounts/" + "c0" * 16 + "/devices"
+    await client.app.changes.stop("accounts")
+    assert [503, 503] == [(await client.get(each)).status for each in (path, "/account/devices")]
+    await client.app.changes.start("accounts")
+    assert [200, 200] == [(await client.get(each)).status for each in (path, "/account/devices")]
