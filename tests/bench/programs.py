@@ -81,7 +81,7 @@ def import_cost(rounds: int) -> list[Figure]:
         _program_cpu_ms(program)
     costs = alternate(programs, rounds, _program_cpu_ms)
     return [
-        figure(name, label, "ms of CPU", cost, None if name == "import-nothing" else IMPORT_AIM)
+        figure(name, label, "ms of CPU", cost, IMPORT_AIM if name in ("import", "import-router") else None)
         for (name, (_, label)), cost in zip(IMPORTS.items(), costs, strict=True)
     ]
 
