@@ -128,17 +128,23 @@ class Changes:
             return await self._reload(self._named(name))
 
     async def stop(self, name: str) -> list[Outcome]:
-        """Take a module out of service: its noun answers 503 from now on, and its hooks do not run."""
+        """Take a module out of service: its noun answers 503 from now on, and its hooks do not run.
+
+        The outcome names those hooks, since what they guarded is not guarded any more.
+        """
         async with self._changing:
             plugin = self._named(name)
             if name in self._roster.settings.modules.required:
                 raise PluginError(f"{name!r} is in modules.required, so it cannot be stopped")
             if plugin.stopped:
                 raise PluginError(f"{name!r} is stopped already")
-            for each in self._companions(plugin):
+            companions = self._companions(plugin)
+            for each in companions:
                 each.stopped = True
             self._replacing.publish()
-        return [Outcome(name, "stopped")]
+        hooks = [hook for each in companions if each.running is not None for hook in each.running.hooks]
+        told = "; ".join(sorted({f"{hook.moment} {', '.join(hook.patterns)}" for hook in hooks}))
+        return [Outcome(name, "stopped", f"its hooks do not run: {told}" if told else "")]
 
     async def start(self, name: str) -> list[Outcome]:
         """Take a stopped module into service again, or try again to start one that is out of order."""

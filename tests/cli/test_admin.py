@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -71,7 +72,7 @@ def until(holds: Callable[[], object]) -> None:
 def running(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Iterator[Running]:
     """Give a running server, and end it."""
     # NOTE: the path of a socket may not be long, and that of a test's own folder is.
-    folder = Path("/tmp") / f"crossbar-test-{os.getpid()}"
+    folder = Path(tempfile.gettempdir()) / f"crossbar-test-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "modules").mkdir(parents=True)
     (folder / "modules" / "rooms.py").write_text(ROOMS.format(what="first"))

@@ -128,6 +128,14 @@ async def test_a_required_module(folder: Path, make: Maker) -> None:
         await client.app.changes.stop("phones")
 
 
+async def test_what_is_not_guarded_any_more(client: Client) -> None:
+    """Whoever stops a module is told which of its hooks do not run from then on."""
+    [outcome] = await client.app.changes.stop("phones")
+    assert "its hooks do not run: before devices.find, phones.find" == outcome.why
+    [silent] = await client.app.changes.stop("groups")
+    assert "" == silent.why
+
+
 async def test_the_accounts_themselves(client: Client) -> None:
     """Without the module of the accounts nothing below one can be had, however the account is spelled."""
     path = "/accounts/" + "c0" * 16 + "/devices"
