@@ -84,8 +84,8 @@ class Absent(Endpoint):
 class Registry:
     """Endpoints by name.
 
-    Requests hold on to the registry that they began with: whoever changes the endpoints of a running application puts a
-    changed `copy` in its place. `active` counts the requests under way; `retired` is called when none is left. `hooks`
+    Requests hold on to the registry that they began with: whoever changes the endpoints of a running application puts
+    another one in its place. `active` counts the requests under way; `retired` is called when none is left. `hooks`
     are those that run at the operations of the endpoints, None if there are none.
     """
 
@@ -113,20 +113,7 @@ class Registry:
                 f"two endpoints are called {name!r}: one from {self.entries[name].origin}, one from {origin}; "
                 "rename one of them"
             )
-        self._put(Entry(endpoint, origin, fault))
-
-    def copy(self, *without: str) -> Registry:
-        """Another registry with the same endpoints, but for those of these names."""
-        made = Registry()
-        made.hooks = self.hooks
-        for name, entry in self.entries.items():
-            if name not in without:
-                made._put(entry)
-        return made
-
-    def _put(self, entry: Entry) -> None:
-        name, endpoint = entry.name, entry.endpoint
-        self.entries[name] = entry
+        self.entries[name] = Entry(endpoint, origin, fault)
         self.names[name] = endpoint
         if endpoint.greedy:
             self.greedy |= {name}
