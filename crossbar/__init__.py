@@ -15,7 +15,7 @@ if _typing.TYPE_CHECKING:
     from .context import Context
     from .dates import gregorian
     from .dialects import Dialect
-    from .endpoint import Endpoint, action
+    from .endpoint import Attachment, Endpoint, action
     from .errors import (
         BadIdentifier,
         BadRequest,
@@ -36,21 +36,26 @@ if _typing.TYPE_CHECKING:
     )
     from .filters import Filter, holding, where
     from .hooks import Hook, after, before, within
+    from .incoming import File
+    from .listings import every, listing
     from .log import AccessLog
     from .mounted import Mounted
     from .passwords import find_user, login_name, password_secrets
     from .registry import Match, Registry
     from .renderers import Renderer
     from .reply import Answer, Blob, Event, Json, Page, Reply, Stream, accepted, created
-    from .resource import Resource, every, listing, new_id, write
+    from .resource import Resource, new_id
+    from .restrictions import Restrictions
     from .settings import Options, Settings
-    from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, Store
+    from .stores import Body, Change, Delete, Document, Drop, Guard, Insert, Keep, Kind, Query, Replace, Rows, Store
     from .target import Noun, Target, tokenize
+    from .writing import write
 
 __all__ = [
     "ANONYMOUS",
     "AccessLog",
     "Answer",
+    "Attachment",
     "Authenticator",
     "Authorizer",
     "BadIdentifier",
@@ -66,8 +71,10 @@ __all__ = [
     "Delete",
     "Dialect",
     "Document",
+    "Drop",
     "Endpoint",
     "Event",
+    "File",
     "Filter",
     "Forbidden",
     "Guard",
@@ -76,6 +83,7 @@ __all__ = [
     "Insert",
     "InvalidData",
     "Json",
+    "Keep",
     "Kind",
     "Match",
     "MethodNotAllowed",
@@ -92,6 +100,7 @@ __all__ = [
     "Replace",
     "Reply",
     "Resource",
+    "Restrictions",
     "Rows",
     "Settings",
     "Store",
@@ -137,6 +146,7 @@ _HOMES = {
     "dates": ("gregorian",),
     "dialects": ("Dialect",),
     "endpoint": (
+        "Attachment",
         "Endpoint",
         "action",
     ),
@@ -169,6 +179,11 @@ _HOMES = {
         "before",
         "within",
     ),
+    "incoming": ("File",),
+    "listings": (
+        "every",
+        "listing",
+    ),
     "log": ("AccessLog",),
     "mounted": ("Mounted",),
     "passwords": (
@@ -194,11 +209,9 @@ _HOMES = {
     ),
     "resource": (
         "Resource",
-        "every",
-        "listing",
         "new_id",
-        "write",
     ),
+    "restrictions": ("Restrictions",),
     "settings": (
         "Options",
         "Settings",
@@ -208,8 +221,10 @@ _HOMES = {
         "Change",
         "Delete",
         "Document",
+        "Drop",
         "Guard",
         "Insert",
+        "Keep",
         "Kind",
         "Query",
         "Replace",
@@ -221,6 +236,7 @@ _HOMES = {
         "Target",
         "tokenize",
     ),
+    "writing": ("write",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

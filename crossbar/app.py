@@ -15,28 +15,30 @@ from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import orjson
-
-from . import auth, passwords, tenants
+from . import auth, idempotency, passwords, tenants
 from .auth import AUTHENTICATORS, Authenticator, Authorizer
+from .compression import compression_of
 from .context import Context
+from .cors import cors_of
 from .dates import iso
 from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
-from .errors import StoreUnavailable
+from .health import probe
 from .life import Life
 from .log import AccessLog
 from .negotiation import CSV
+from .overload import Overload
 from .pagination import StartKeys
-from .pipeline import walk
 from .plugins import Changes, Roster
+from .redaction import PRESENT
 from .registry import Registry
 from .renderers import CsvTable, Renderer
-from .response import ALWAYS, Receive, Send, answer_instead, finish, respond
+from .response import Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
 from .stores import Kind, Store
+from .walk import walk
 from .watch import Watch, blame
 
 logger = logging.getLogger("crossbar")
@@ -93,12 +95,18 @@ class Crossbar:
         self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable} | {each.media_type: each for each in rendering}
         self.offered = tuple(each.media_type for each in rendering)
         self.formats: dict[str, str] = {each.extension: each.media_type for each in rendering}
-        self.store = store or _chosen(self.settings.store.url, clock, self.plugins)
+        self.store = store or _chosen(self.settings, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
+        rate, self._table = self.settings.rate, table_of(self.settings.rate, clock)
+        self.admission = Admission(rate, self._table) if rate.enabled else None
+        self.logins = Logins(self.settings.auth, self._table, address_of)
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
         self.watch = Watch(self.settings.limits.handler_seconds, answer_instead)
+        self.cors = cors_of(self.settings.cors)
+        self.compression = compression_of(self.settings.compression)
+        self._overload = Overload(self.settings.limits.requests)
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
         self._life = Life(self._open)
@@ -117,10 +125,12 @@ class Crossbar:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         ctx = self._arrived(scope, receive, send)
         if ctx.raw_path == b"/livez" or ctx.raw_path == b"/readyz":
-            await self._probe(ctx.raw_path, send)
+            await probe(self, ctx.raw_path, send)
             return
         if self._life.loop is not asyncio.get_running_loop():
             await walk(ctx, (self.open_late,))
+        if len(self.watch.running) >= self._overload.most:
+            self._overload.shed(ctx)
         registry = ctx.registry
         registry.active += 1
         try:
@@ -156,6 +166,8 @@ class Crossbar:
         ctx = self._arrived(scope, receive, send)
         if self._life.loop is not asyncio.get_running_loop():
             await walk(ctx, (self.open_late,))
+        if len(self.watch.running) >= self._overload.most:
+            self._overload.shed(ctx)
         registry = ctx.registry
         registry.active += 1
         try:
@@ -172,6 +184,7 @@ class Crossbar:
         ctx.started = time.perf_counter()
         ctx.receive = receive
         ctx.send = send
+        PRESENT.set(ctx)
         # NOTE: a host may have shortened the path without a word in `root_path`.
         if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
             ctx.descend()
@@ -196,21 +209,6 @@ class Crossbar:
                 time.perf_counter() - ctx.started,
                 ctx.request_id,
             )
-
-    async def _probe(self, path: bytes, send: Send) -> None:
-        """Answer a health check: alive, or ready to serve documents."""
-        status, told = 200, "alive"
-        if path == b"/readyz":
-            try:
-                await self.start()
-                await self.store.health()
-                told = "ready"
-            except StoreUnavailable:
-                status, told = 503, "the datastore cannot be reached"
-        body = orjson.dumps({"status": "success" if status == 200 else "error", "message": told})
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *ALWAYS]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
     # The life of the application.
 
@@ -246,6 +244,8 @@ class Crossbar:
         opening.push_async_callback(self.store.close)
         opening.callback(self.hasher.close)
         opening.callback(self.watch.stop)
+        if self.compression is not None:
+            opening.callback(self.compression.close)
         await self.changes.open_kinds()
         signing, sealing = await auth.keys_of(self.store, self.clock)
         self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
@@ -267,7 +267,7 @@ class Crossbar:
 
     async def open_kinds(self, also: Iterable[Kind] = ()) -> None:
         """Make the store ready for the documents of all endpoints, and of these kinds."""
-        kinds = {kind.name: kind for kind in auth.KINDS}
+        kinds = {kind.name: kind for kind in (*auth.KINDS, idempotency.KIND)}
         kinds |= {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
         kinds |= {kind.name: kind for kind in also}
         await self.store.open([*kinds.values()])
@@ -286,9 +286,9 @@ class Crossbar:
         return f"{zlib.crc32(joined):08x}{len(joined):x}"
 
 
-def _chosen(url: str, clock: Callable[[], float], plugins: Roster) -> Store:
+def _chosen(settings: Settings, clock: Callable[[], float], plugins: Roster) -> Store:
     # PERF: only the store that is used is imported.
     from .stores.choose import store_at
 
-    plugins.refuse_broken_store(url)
-    return store_at(url, clock, plugins.named("stores"))
+    plugins.refuse_broken_store(settings.store.url)
+    return store_at(settings.store.url, clock, plugins.named("stores"), settings.limits)

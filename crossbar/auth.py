@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from .errors import Unauthorized, UniqueConflict
-from .passwords import USERS, Hasher, find_user
+from .errors import InvalidData, Unauthorized, UniqueConflict
+from .passwords import USERS, find_user
+from .restrictions import Restrictions
+from .roles import ADMIN, USER, role_of
 from .settings import Auth
 from .stores import Document, Insert, Kind, Store
+from .templates import TEMPLATES, compiled, rules_for
 from .tenants import ACCOUNTS, Tenants
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 API_KEYS = Kind("api_keys")
 REVOKED = Kind("revoked_tokens")
 SYSTEM = Kind("system")
-KINDS = (ACCOUNTS, API_KEYS, REVOKED, SYSTEM)
+KINDS = (ACCOUNTS, API_KEYS, REVOKED, SYSTEM, TEMPLATES)
 
 ISSUER = "kazoo"
 _REMEMBERED = 10_000
@@ -42,7 +45,8 @@ class Principal:
     """Who is asking: an account, perhaps one of its users, and how they proved it.
 
     `token` is the bearer token that the request came with, `claims` what it says; both empty for an anonymous caller,
-    whom an endpoint let in itself, and who has no account.
+    whom an endpoint let in itself, and who has no account. `role` is `admin` or `user`: what a user may do, modules
+    say. `restrictions` narrow what this one token is good for, None if nothing does.
     """
 
     account_id: str
@@ -51,9 +55,11 @@ class Principal:
     token: str = ""
     claims: Mapping[str, Any] | None = None
     master: bool = False
+    role: str = ADMIN
+    restrictions: Restrictions | None = None
 
 
-ANONYMOUS = Principal("", method="anonymous")
+ANONYMOUS = Principal("", method="anonymous", role=USER)
 
 
 class Authenticator(Protocol):
@@ -82,8 +88,26 @@ class Tokens:
         # By token, or by the digest of a Basic credential, which is bytes and so never a token.
         self._checked: dict[str | bytes, tuple[int | None, Principal]] = {}
 
-    def mint(self, account: Document, user: Document | None, method: str) -> str:
-        """A token for an account, or for one of its users, good for `auth.token_life` seconds."""
+    async def issue(self, account: Document, user: Document | None, method: str, own: Any = None) -> str:
+        """A token as `mint` makes it for who logs in by a method, with the restrictions that are there for them.
+
+        `own` are restrictions that the login itself asks for. InvalidData if those are no good, Forbidden if the
+        account's are not.
+        """
+        rules = await rules_for(self._store, account.id, method, role_of(user))
+        if own is not None:
+            try:
+                Restrictions(*rules, own)
+            except ValueError as error:
+                raise InvalidData("restrictions", "invalid", str(error)) from None
+            rules.append(own)
+        return self.mint(account, user, method, rules)
+
+    def mint(self, account: Document, user: Document | None, method: str, restrictions: Sequence[Any] = ()) -> str:
+        """A token for an account, or for one of its users, good for `auth.token_life` seconds.
+
+        It is good for what every one of the `restrictions` allows.
+        """
         import jwt
 
         now = int(self._clock())
@@ -96,6 +120,7 @@ class Tokens:
             "exp": now + self._settings.token_life,
             "jti": secrets.token_hex(16),
             "identity_sig": self._signature(account, user),
+            "restrictions": [*restrictions] or None,
         }
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, self._key, algorithm="HS256", headers={"kid": "crossbar"})
@@ -123,12 +148,16 @@ class Tokens:
             raise Unauthorized("the token was issued before the credentials changed: log in again")
         if await self._store.get("", REVOKED.name, claims["jti"]) is not None:
             raise Unauthorized("the token was revoked: log in again")
-        principal = self._principal(account, user, claims["method"], token, claims)
+        restrictions = known[1].restrictions if known is not None else compiled(claims)
+        principal = self._principal(account, user, claims["method"], token, claims, restrictions)
         self._remember(token, version, principal)
         return principal
 
-    async def basic(self, field: str, hasher: Hasher) -> Principal:
-        """The principal of a Basic credential, which is base64 of `account_id:md5(username:password)`."""
+    async def basic(self, field: str, ctx: Context) -> Principal:
+        """The principal of a Basic credential, which is base64 of `account_id:md5(username:password)`.
+
+        TooManyRequests after too many failures, as for every login.
+        """
         version = self._store.version()
         remembered = hashlib.sha256(field.encode()).digest()
         known = self._checked.get(remembered)
@@ -139,10 +168,12 @@ class Tokens:
         except ValueError:
             raise Unauthorized("the Basic credentials are not base64 of account_id:md5(username:password)") from None
         account = await self._tenants.account(account_id)
-        user = await find_user(self._store, hasher, account, "md5", credentials)
-        if account is None or user is None or not enabled(account) or not enabled(user):
-            raise Unauthorized
-        principal = self._principal(account, user, "basic_auth", "", None)
+        async with ctx.app.logins.attempt(ctx, account_id):
+            user = await find_user(self._store, ctx.app.hasher, account, "md5", credentials)
+            if account is None or user is None or not enabled(account) or not enabled(user):
+                raise Unauthorized
+        rules = await rules_for(self._store, account.id, "basic_auth", role_of(user))
+        principal = self._principal(account, user, "basic_auth", "", None, Restrictions(*rules) if rules else None)
         self._remember(remembered, version, principal)
         return principal
 
@@ -189,11 +220,23 @@ class Tokens:
             raise Unauthorized
         return account, user
 
+    async def recheck(self, principal: Principal) -> None:
+        """Make sure that a token which opened something long is still good; Unauthorized if it, or the role, is not."""
+        if (await self.check(principal.token)).role != principal.role:
+            raise Unauthorized("the role of the user has changed")
+
     def _principal(
-        self, account: Document, user: Document | None, method: str, token: str, claims: Mapping[str, Any] | None
+        self,
+        account: Document,
+        user: Document | None,
+        method: str,
+        token: str,
+        claims: Mapping[str, Any] | None,
+        restrictions: Restrictions | None,
     ) -> Principal:
         master = bool(account.secrets().get("master"))
-        return Principal(account.id, user.id if user else None, method, token, claims, master)
+        id = user.id if user else None
+        return Principal(account.id, id, method, token, claims, master, role_of(user), restrictions)
 
     def _signature(self, account: Document, user: Document | None) -> str:
         identity = (user or account).secrets().get("identity", "")
@@ -249,7 +292,7 @@ async def token_authenticator(ctx: Context) -> Principal | None:
 async def basic_authenticator(ctx: Context) -> Principal | None:
     """The caller by an `Authorization: Basic` field."""
     scheme, _, field = (ctx.header(b"authorization") or "").partition(" ")
-    return await ctx.app.tokens.basic(field.strip(), ctx.app.hasher) if scheme.lower() == "basic" else None
+    return await ctx.app.tokens.basic(field.strip(), ctx) if scheme.lower() == "basic" else None
 
 
 AUTHENTICATORS: tuple[Authenticator, ...] = (token_authenticator, basic_authenticator)

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .dispatch import Bound
     from .endpoint import Endpoint
+    from .idempotency import Once
+    from .incoming import File
     from .mounted import Handover
     from .pagination import Listing
+    from .ratelimit import Charge
     from .registry import Registry
     from .reply import Answer, Reply
-    from .stores import Body, Document
+    from .stores import BlobWriter, Body, Document
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -28,8 +31,8 @@ Headers = list[tuple[bytes, bytes]]
 class Context:
     """One request on its walk.
 
-    A module reads `principal`, `tenant`, `verb`, `query`, `headers`, `target`, `args`, `body`, `found` and
-    `parents`, calls `listing()` for paging and filters, and reaches store, settings and registry through `app`.
+    A module reads `principal`, `tenant`, `verb`, `query`, `headers`, `target`, `args`, `body`, `files`, `found`
+    and `parents`, calls `listing()` for paging and filters, and reaches store, settings and registry through `app`.
     The other attributes belong to the pipeline and the dialect.
     """
 
@@ -40,10 +43,12 @@ class Context:
         "blamed",
         "body",
         "bound",
+        "charge",
         "client",
         "dialect",
         "due_from",
         "envelope",
+        "files",
         "found",
         "handover",
         "headers",
@@ -51,8 +56,10 @@ class Context:
         "listing_asked",
         "media_type",
         "method",
+        "once",
         "parents",
         "payload",
+        "pending",
         "principal",
         "query",
         "query_string",
@@ -75,6 +82,7 @@ class Context:
         "target",
         "tenant",
         "token",
+        "unread",
         "verb",
         "version",
     )
@@ -109,6 +117,13 @@ class Context:
         self.raw_body = b""
         self.envelope: Body = {}
         self.body: Body = {}
+        # The record of a create that is to happen once, for a request with an Idempotency-Key.
+        self.once: Once | None = None
+        # Whether the body is an upload, which stays on the wire until it is known to be wanted; then its files, and
+        # what of them is not part of a document yet.
+        self.unread = False
+        self.files: list[File] = []
+        self.pending: list[BlobWriter] = []
         self.accept: str | None = None
         self.token: str | None = None
         self.listing_asked: Listing | None = None
@@ -130,6 +145,8 @@ class Context:
         self.response_headers: Headers = []
         self.payload: bytes | AsyncIterator[bytes] = b""
         self.handover: Handover | None = None
+        # What it took from which token bucket, once that has been settled.
+        self.charge: Charge | None = None
 
     def descend(self) -> None:
         """Take the place where the application is mounted off the path, if the host has left it there.

@@ -27,7 +27,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from .errors import DefinitionError, Forbidden
+from .media_types import MEDIA_TYPES
 from .negotiation import JSON
+from .roles import refuse_rights
 from .settings import Options
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ WRITES = frozenset({"create", "replace", "patch"})
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 SOCKET = "(socket)"
 """The verb of a WebSocket in the tables of dispatch: no token of HTTP, so that no request has it as its method."""
+MEDIA_GROUP = "media"
+"""The limit group of attachments: bytes are dearer than documents."""
 UNBOUNDED = 1_000
 DEEPEST = 31  # deeper than this, only methods that take any number of arguments answer
 
@@ -53,11 +57,28 @@ Operation = Callable[..., Awaitable["Reply | Answer"]]
 Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
+class Attachment(NamedTuple):
+    """A file, or with `many` any number of files, that can be attached to each document of a resource.
+
+    A file answers at `{id}/NAME`; many are listed there, and each is at `{id}/NAME/{file}`. `types` are the media types
+    that are taken, such as `audio/*`; `most` is how many bytes, 0 for `limits.upload`. What is `inline` may be shown by
+    a browser right where it is, all else is offered to be saved.
+    """
+
+    name: str
+    types: tuple[str, ...] = MEDIA_TYPES
+    most: int = 0
+    many: bool = False
+    inline: bool = False
+
+
 class Route(NamedTuple):
     """One thing that an endpoint does: an operation, an action or a WebSocket, where, and under which verb.
 
     `verb` is not set for an operation, which gets it from the dialect. `pattern` is the path of an action below the
-    noun, with None for each parameter; `least` and `most` are the depths at which it answers.
+    noun, with None for each parameter; `least` and `most` are the depths at which it answers. `slot` is the attachment
+    that it is about, and `group` the limit group that it counts in, empty for the endpoint's. `provides` are the media
+    types of its replies, empty for the endpoint's.
     """
 
     name: str
@@ -66,6 +87,9 @@ class Route(NamedTuple):
     pattern: tuple[str | None, ...]
     least: int
     most: int
+    slot: Attachment | None = None
+    group: str = ""
+    provides: tuple[str, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -73,10 +97,11 @@ class Route(NamedTuple):
         return self.operation in WRITES
 
 
-def action(spelling: str) -> Callable[[Method], Method]:
+def action(spelling: str, *, provides: tuple[str, ...] = ()) -> Callable[[Method], Method]:
     """Make a method answer to a verb and a path below its noun: `@action("POST {contact}/sync")`.
 
-    Literals are tried before arguments. DefinitionError if the spelling is none.
+    Literals are tried before arguments. `provides` are the media types of its replies where they are not those of the
+    endpoint; `("*/*",)` is for a file, which is of the type that it is of. DefinitionError if the spelling is none.
     """
     verb, _, path = spelling.partition(" ")
     segments = path.split("/")
@@ -88,7 +113,7 @@ def action(spelling: str) -> Callable[[Method], Method]:
 
     def mark(method: Method) -> Method:
         pattern = tuple(None if part.startswith("{") else part for part in segments)
-        method.__dict__["crossbar_action"] = (verb, pattern, spelling)
+        method.__dict__["crossbar_action"] = (verb, pattern, spelling, provides)
         return method
 
     return mark
@@ -113,6 +138,18 @@ class Endpoint:
     """Whether it also answers outside of any tenant, to every caller who is known."""
     accepts: ClassVar[tuple[str, ...]] = ()
     """Media types of bodies beside JSON, such as `image/png` or `image/*`; their bytes are in `ctx.raw_body`."""
+    attachments: ClassVar[tuple[Attachment | str, ...]] = ()
+    """Files that belong to each document of a `Resource`, each by its name or as an `Attachment`."""
+    admin_only: ClassVar[tuple[str, ...]] = ()
+    """What users may not do: operations and actions by method name; `writes` all but reading ones, `*` everything."""
+    owner: ClassVar[str] = ""
+    """The dotted field with the id of the user whose a document is, `id` for users themselves; empty for nobody's."""
+    admin_fields: ClassVar[tuple[str, ...]] = ()
+    """The dotted fields of a `Resource` that users may not set, also in documents of their own."""
+    limit_group: ClassVar[str] = "default"
+    """The requests whose token bucket it shares; see limits.md."""
+    costs: ClassVar[Mapping[str, int]] = {}
+    """Tokens that its operations and actions take, by the names of their methods, where that is not one."""
     raw: ClassVar[bool] = False
     """Whether query and body are left to the endpoint, which reads the body from `ctx.receive` as it comes."""
     options: Options = Options()
@@ -128,6 +165,7 @@ class Endpoint:
             refuse_name(cls.__name__, cls.name)
         cls.routes = tuple(_routes_of(cls))
         _refuse_ambiguity(cls)
+        refuse_rights(cls)
         # PERF: the pipeline asks only the hooks that a class really has.
         hooks = ("authenticate", "resolve", "authorize", "validate", "render", "finish")
         cls.overrides = frozenset(hook for hook in hooks if getattr(cls, hook) is not getattr(Endpoint, hook))
@@ -204,7 +242,7 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
     for name in dir(cls):
         marked = getattr(getattr(cls, name, None), "__dict__", {}).get("crossbar_action")
         if marked is not None:
-            verb, pattern, spelling = marked
+            verb, pattern, spelling, provides = marked
             least, most = _arity(cls, name, getattr(cls, name))
             wanted = sum(part is None for part in pattern)
             if not least <= wanted <= most:
@@ -212,7 +250,9 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
                     f"{cls.__name__}.{name}: the path of @action({spelling!r}) has {wanted} parameters, "
                     f"the method takes {least} after ctx"
                 )
-            yield Route(name, None, verb, pattern, len(pattern), len(pattern))
+            slot = getattr(cls, name).__dict__.get("crossbar_slot")
+            group = MEDIA_GROUP if slot is not None else ""
+            yield Route(name, None, verb, pattern, len(pattern), len(pattern), slot, group, provides)
 
 
 def _arity(cls: type[Endpoint], name: str, method: Any, first: str = "(self, ctx)") -> tuple[int, int]:

@@ -18,16 +18,20 @@
     │   ├── ContentTooLarge         413  content_too_large
     │   ├── UriTooLong              414  uri_too_long
     │   ├── UnsupportedMediaType    415  unsupported_media_type
+    │   ├── RangeNotSatisfiable     416  range_not_satisfiable, with Content-Range
+    │   ├── TooManyRequests         429  too_many_requests, with Retry-After
     │   ├── HeadersTooLarge         431  headers_too_large
     │   ├── Fault                   500  unspecified_fault; a crash of ours
     │   ├── Unavailable             503  unavailable, with Retry-After
-    │   └── TimedOut                504  timeout; an endpoint took too long
+    │   └── TimedOut                504  timeout; an endpoint, or the store, took too long
     ├── StoreError                  a store could not do what was asked
+    │   ├── BlobMissing             there is no such blob
     │   ├── DocumentMissing         there is no such document
     │   ├── RevisionConflict        the document is not at the expected revision
     │   ├── UniqueConflict          a unique field already has this value
     │   ├── GuardFailed             what a write depends on is not so
-    │   └── StoreUnavailable        the store cannot be reached, opened or written
+    │   ├── StoreUnavailable        the store cannot be reached, opened or written
+    │   └── StoreOverdue            the store took longer than it may
     ├── DefinitionError             an endpoint class is not well formed
     ├── RegistrationError           an endpoint cannot join the registry
     ├── PluginError                 a plugin cannot be loaded, stopped or started
@@ -238,6 +242,30 @@ class UnsupportedMediaType(Refusal):
     message = "the content type of the request body is not accepted here"
 
 
+class RangeNotSatisfiable(Refusal):
+    """None of the ranges lies within the `size` bytes that there are (RFC 9110, 15.5.17)."""
+
+    status = 416
+    word = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"there are {size} bytes, and none of the ranges lies among them",
+            headers=((b"content-range", b"bytes */%d" % size), (b"accept-ranges", b"bytes")),
+        )
+
+
+class TooManyRequests(Refusal):
+    """The caller has asked too often; `retry` is after how many whole seconds it may ask again (RFC 6585, 4)."""
+
+    status = 429
+    word = "too_many_requests"
+    message = "too many requests: wait and try again"
+
+    def __init__(self, message: str | None = None, *, retry: int = 1, cause: Any = None) -> None:
+        super().__init__(message, cause=cause, headers=((b"retry-after", b"%d" % max(retry, 1)),))
+
+
 class HeadersTooLarge(Refusal):
     """The header fields are too many or too long (RFC 6585, 5)."""
 
@@ -309,8 +337,24 @@ class GuardFailed(StoreError):
         self.guard = guard
 
 
+class BlobMissing(StoreError):
+    """The tenant keeps no such blob, or it was destroyed."""
+
+    def __init__(self, tenant: str, id: str) -> None:
+        super().__init__(f"no blob {id!r} in tenant {tenant!r}")
+        self.tenant, self.id = tenant, id
+
+
 class StoreUnavailable(StoreError):
     """The store cannot be reached, opened or written; the message names it and the way out."""
+
+
+class StoreOverdue(StoreError):
+    """The store took longer than it may; with `begun`, a write may have been carried out all the same."""
+
+    def __init__(self, message: str, *, begun: bool = False) -> None:
+        super().__init__(message)
+        self.begun = begun
 
 
 class DefinitionError(CrossbarError, TypeError):

@@ -178,3 +178,13 @@ def parse_filters(query: Iterable[tuple[str, str]]) -> tuple[Filter, ...]:
         raise BadRequest(f"a request can have {MOST_FILTERS} filters, not {len(found)}")
     found.sort(key=lambda filter: (filter.operator, filter.path, str(filter.value)))
     return tuple(found)
+
+
+def put_at(into: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set a nested field, making the objects on the way."""
+    for key in path[:-1]:
+        below = into.setdefault(key, {})
+        if not isinstance(below, dict):
+            return
+        into = below
+    into[path[-1]] = value

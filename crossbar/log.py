@@ -1,6 +1,7 @@
 """The log: one line a request, written in batches off the hot path; everything else through `logging`.
 
-Query strings, tokens and bodies never reach a line, so no secret can.
+Query strings, tokens and bodies never reach the line of a request. What goes through `logging` passes a
+`RedactingFormatter`: secrets are taken out, control characters escaped, lengths bounded, and nothing is ever raised.
 """
 
 from __future__ import annotations
@@ -8,11 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 import time
 from typing import TextIO
 
+from .redaction import of_present, redacted
+
 FLUSH_SECONDS = 0.2
 FLUSH_LINES = 2_000
+LONGEST = 2_048
+"""Characters of a message, and of each line of a traceback."""
+MOST_LINES = 400
+_LOOKED_AT = 65_536
+_INDENT = "\n    "
 
 Line = tuple[float, str, str, str, int, str, float, str]
 
@@ -53,14 +62,114 @@ class AccessLog:
 
 def _written(line: Line) -> str:
     at, client, method, path, status, reason, seconds, request_id = line
+    # NOTE: a client that encodes the `?` writes its query, with the token in it, into the path.
+    if "=" in path or "eyJ" in path:
+        path = redacted(path[:LONGEST])
     clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
     shown = path if path.isprintable() and path.isascii() else ascii(path)[1:-1]
     took = f"{seconds * 1000:.1f}ms"
-    return f"{clock}Z {client or '-'} {method} {shown[:512]} {status} {took} {reason or '-'} {request_id}\n"
+    written = f"{clock}Z {client or '-'} {method[:32]} {shown[:512]} {status} {took} {reason[:128] or '-'} {request_id}"
+    return f"{escaped(written)}\n"
+
+
+class RedactingFormatter(logging.Formatter):
+    """Another formatter's text, or that of `logging`, without secrets: for any handler of yours.
+
+        handler.setFormatter(RedactingFormatter(your_formatter))
+
+    What it hides: what the present request carries (its tokens, credentials and passwords, wherever they are quoted),
+    what looks like a token, and what stands after a name such as `password` or `Authorization`. A record takes up one
+    line, and its traceback further ones that are indented, so that no message can pass for a record of its own. A
+    message and each line of a traceback have at most 2,048 characters.
+
+    A record that cannot be formatted becomes a line that names where it comes from.
+    """
+
+    def __init__(self, inner: logging.Formatter | None = None) -> None:
+        super().__init__()
+        self._inner = inner or logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as the handler may write it."""
+        try:
+            return self._told(record)
+        except Exception:
+            return f"{record.levelname} {record.name}: a record that cannot be formatted, {_place(record)}"
+
+    def _told(self, record: logging.LogRecord) -> str:
+        values = of_present()
+        message = record.getMessage()
+        # NOTE: the formatter writes what it is given, so it is given a copy that is fit to be written.
+        copy = logging.makeLogRecord(record.__dict__)
+        copy.msg, copy.args = _fit(message, values), None
+        copy.exc_info = copy.exc_text = copy.stack_info = None
+        told = self._inner.format(copy)
+        below = [record.exc_text or self.formatException(record.exc_info)] if record.exc_info else []
+        below += [self.formatStack(record.stack_info)] if record.stack_info else []
+        lines = [line for text in below for line in _lines(text, values)]
+        return told + "".join([_INDENT + line for line in lines])
+
+
+def _lines(text: str, values: list[str]) -> list[str]:
+    """The lines of a traceback, the middle ones left out if there are very many."""
+    # NOTE: a secret may have line ends in it, so it is taken out before the text is cut into lines.
+    lines = redacted(text, values).split("\n")
+    if len(lines) > MOST_LINES:
+        kept = MOST_LINES // 2
+        lines = [*lines[:kept], f"... {len(lines) - 2 * kept} lines ...", *lines[-kept:]]
+    return [_cut(escaped(line)) for line in lines]
+
+
+def _fit(text: str, values: list[str]) -> str:
+    """A message on one line, without secrets and not too long."""
+    return _cut(escaped(redacted(text[:_LOOKED_AT], values)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def escaped(text: str) -> str:
+    """The text with control characters, line ends among them, written as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join([each if each.isprintable() else repr(each)[1:-1] for each in text])
+
+
+def _place(record: logging.LogRecord) -> str:
+    return f"{record.pathname}, line {record.lineno}"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes records to standard error; what cannot be written is dropped."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing: `logging` would print the record's arguments, which nobody has taken the secrets out of."""
 
 
 def configure(level: str) -> None:
-    """Send the log of this process to standard error; for the command line only, a host keeps its own set-up."""
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    """Send the log of this process to standard error; for the command line only, a host keeps its own set-up.
+
+    What a thread or a destructor fails with, and warnings, go there as well.
+    """
+    handler = _Handler(sys.stderr)
+    handler.setFormatter(RedactingFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.captureWarnings(True)
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_failed
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _left_behind
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Log what a thread has ended with."""
+    if failed.exc_type is not SystemExit and failed.exc_value is not None:
+        name = failed.thread.name if failed.thread is not None else "?"
+        logging.getLogger("crossbar").error("crash in the thread %r", name, exc_info=failed.exc_value)
+
+
+def _left_behind(failed: sys.UnraisableHookArgs) -> None:
+    """Log what was raised where nobody can catch it, such as in a destructor."""
+    what = failed.err_msg or "an exception that nobody can catch"
+    logging.getLogger("crossbar").error("%s in %r", what, type(failed.object), exc_info=failed.exc_value)

@@ -12,30 +12,38 @@ import asyncio
 import hashlib
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from threading import BoundedSemaphore
 
+from .errors import InvalidData, Unavailable
 from .filters import where
 from .settings import Auth
 from .stores import Body, Document, Query, Store
 
 USERS = "users"
+LONGEST = 1024
+"""The bytes of a password, or of a digest of one; longer ones are wrong before they cost anything."""
 
 
 class Hasher:
-    """Argon2id in a pool of few threads, so that a flood of logins does not slow other requests."""
+    """Argon2id in a pool of few threads with a bounded queue, so that a flood of logins does not slow other requests."""
 
     def __init__(self, settings: Auth) -> None:
         self._memory = settings.hash_memory * 1024
         self._threads = settings.hash_threads
+        self._room = BoundedSemaphore(settings.hash_threads + settings.hash_queue)
         self._pool: ThreadPoolExecutor | None = None
 
     async def digest(self, credentials: str, account_id: str) -> str:
-        """What is kept of a digest from the wire, as hex text."""
+        """What is kept of a digest from the wire, as hex text; Unavailable if `auth.hash_queue` of them wait already."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash")
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, partial(self.digest_now, credentials, account_id)
-        )
+        room = self._room
+        if not room.acquire(blocking=False):
+            raise Unavailable("too many passwords are waiting to be checked; try again")
+        hashing = self._pool.submit(self.digest_now, credentials, account_id)
+        # NOTE: whoever waits may go, but a thread that has begun goes on; its place is free when it has ended.
+        hashing.add_done_callback(lambda done: room.release())
+        return await asyncio.wrap_future(hashing)
 
     def digest_now(self, credentials: str, account_id: str) -> str:
         """The same, in the calling thread."""
@@ -60,7 +68,12 @@ def wire_credentials(username: str, password: str) -> tuple[str, str]:
 
 
 async def password_secrets(hasher: Hasher, account_id: str, username: str, password: str) -> Body:
-    """What a user's private part keeps of a password, with a fresh identity that ends all earlier tokens."""
+    """What a user's private part keeps of a password, with a fresh identity that ends all earlier tokens.
+
+    InvalidData for a password over `LONGEST` bytes.
+    """
+    if len(password.encode()) > LONGEST:
+        raise InvalidData("password", "maxLength", f"the password is longer than {LONGEST} bytes", target=LONGEST)
     md5, sha = wire_credentials(username, password)
     kept_md5, kept_sha = await asyncio.gather(hasher.digest(md5, account_id), hasher.digest(sha, account_id))
     return {"credentials": {"md5": kept_md5, "sha": kept_sha}, "identity": secrets.token_hex(16)}
@@ -74,7 +87,12 @@ def login_name(name: str) -> str:
 async def find_user(
     store: Store, hasher: Hasher, account: Document | None, method: str, credentials: str
 ) -> Document | None:
-    """The user of the account whose digest (`md5` or `sha`) this is; takes the same time if there is none."""
+    """The user of the account whose digest (`md5` or `sha`) this is; takes the same time if there is none.
+
+    What is longer than `LONGEST` bytes is nobody's, and is not hashed.
+    """
+    if len(credentials.encode()) > LONGEST:
+        return None
     kept = await hasher.digest(credentials.lower(), account.id if account is not None else "")
     if account is None:
         return None

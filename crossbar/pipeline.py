@@ -2,46 +2,40 @@
 
 Each stage asks one question, learns something for the stages after it, and may refuse. A refusal at any stage, a store
 that is away and a crash of ours all end in the same place, the dialect's error form. `STAGES` is the table;
-`walk` follows it.
+`walk.py` follows it.
 
 A stage is a plain function where it never waits and returns an awaitable where it does.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from .auth import ANONYMOUS, permitted, vouched
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
 from .dialects import choose
+from .dispatch import Bound
 from .endpoint import Endpoint
 from .errors import (
-    Conflict,
-    Fault,
     MethodNotAllowed,
     NotAcceptable,
-    Refusal,
-    StoreError,
-    StoreUnavailable,
-    TimedOut,
     Unauthorized,
-    Unavailable,
     UnsupportedMediaType,
 )
+from .fields import fit
+from .idempotency import HEADER, execute_once, is_create, validate_once
+from .incoming import wrong_type
+from .jsonp import refuse_bad_callback
 from .mounted import Handover
 from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type
 from .opening import has_body, open_raw, open_with_body, refuse_oversize
 from .rendering import begin, location, rendered_by, unwrapped
 from .reply import EVENT_STREAM, Blob, Reply, Stream
+from .roles import confine, limited, refuse_foreign
 from .stores import Document
-from .watch import blame, is_failure
-
-logger = logging.getLogger("crossbar")
+from .uploads import is_upload, receive, refuse_type
 
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -67,6 +61,12 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
             ctx.dialect.refuse_repeated(words)
     if ctx.method in WITHOUT_BODY or not has_body(ctx):
         ctx.verb = "GET" if ctx.method == "HEAD" else ctx.method
+        # NOTE: a browser asks ahead with the query of the request that is to come, of which only the place counts.
+        if ctx.method != "OPTIONS":
+            ctx.dialect.read(ctx)
+        return None
+    if is_upload(ctx, essence(ctx.header(b"content-type") or JSON)):
+        ctx.unread = True
         ctx.dialect.read(ctx)
         return None
     return open_with_body(ctx)
@@ -122,6 +122,10 @@ async def resolve(ctx: Context) -> None:
     if bound is None:
         raise MethodNotAllowed(place.allow)
     ctx.args = bound.arguments(nouns[-1].args)
+    within_limits = limited(principal)
+    if within_limits:
+        # NOTE: before anything is looked up, so that a refusal does not tell what is there.
+        confine(ctx, principal)
     last = len(nouns) - 1
     for position, (endpoint, args) in enumerate(ctx.resolved):
         if position == last:
@@ -133,6 +137,8 @@ async def resolve(ctx: Context) -> None:
             elif "resolve" in endpoint.overrides:
                 ctx.blamed = endpoint
                 await endpoint.resolve(ctx, *args)
+                if within_limits:
+                    refuse_foreign(ctx, endpoint, args[0])
         if position != last and ctx.found is not None:
             ctx.parents[endpoint.name] = ctx.found
             ctx.found = None
@@ -161,8 +167,14 @@ def negotiate(ctx: Context) -> None:
     bound = ctx.bound
     if bound is None:
         return
+    if ctx.query and ctx.app.settings.server.jsonp:
+        refuse_bad_callback(ctx)
+    if ctx.unread:
+        refuse_type(ctx)
+    if (bound.route.slot is not None and ctx.verb == "GET") or "*/*" in bound.route.provides:
+        return  # a file is of the type that it is of
     if ctx.accept is not None and ctx.accept != "*/*" and ctx.accept != JSON:
-        offered = bound.endpoint.provides
+        offered = bound.route.provides or bound.endpoint.provides
         if ctx.app.offered and JSON in offered:
             offered = (*offered, *ctx.app.offered)
         chosen = choose_media_type(ctx.accept, offered)
@@ -174,6 +186,8 @@ def negotiate(ctx: Context) -> None:
         ctx.media_type = chosen
     if ctx.raw_body:
         sent = essence(ctx.header(b"content-type") or JSON)
+        if bound.route.slot is not None and ctx.verb != "DELETE":
+            raise wrong_type((bound.route.slot,), sent)
         if not accepts_body(sent) and not ranges_over(bound.endpoint.accepts, sent):
             accepted = ", ".join([JSON, *bound.endpoint.accepts])
             raise UnsupportedMediaType(f"send {accepted}", cause=sent)
@@ -184,17 +198,35 @@ def validate(ctx: Context) -> Awaitable[None] | None:
     bound = ctx.bound
     if bound is None or ctx.verb == "GET" or bound.endpoint.raw:
         return None
-    if ctx.found is not None and b"if-match" in ctx.headers:
+    if ctx.found is not None and bound.route.slot is None and b"if-match" in ctx.headers:
         refuse_stale(ctx, bound.endpoint.etag(ctx, ctx.found))
+    if ctx.unread:
+        return _receive(ctx)
     if not bound.endpoint.accepts or accepts_body(essence(ctx.header(b"content-type") or JSON)):
         ctx.body = ctx.dialect.data(ctx)
-    if bound.route.writes and "validate" in bound.endpoint.overrides:
-        return bound.endpoint.validate(ctx)
-    return None
+    return _check(ctx, bound)
 
 
-async def execute(ctx: Context) -> None:
+async def _receive(ctx: Context) -> None:
+    await receive(ctx)
+    checking = _check(ctx, ctx.bound) if ctx.bound is not None else None
+    if checking is not None:
+        await checking
+
+
+def _check(ctx: Context, bound: Bound) -> Awaitable[None] | None:
+    rules = bound.endpoint.validate if bound.route.writes and "validate" in bound.endpoint.overrides else None
+    if HEADER in ctx.headers and is_create(ctx):
+        return validate_once(ctx, rules)
+    return rules(ctx) if rules is not None else None
+
+
+def execute(ctx: Context) -> Awaitable[None]:
     """8. Do it, between the hooks of other modules."""
+    return _execute(ctx) if ctx.once is None else execute_once(ctx, ctx.once, _execute)
+
+
+async def _execute(ctx: Context) -> None:
     bound = ctx.bound
     if bound is None:
         return
@@ -215,6 +247,8 @@ def render(ctx: Context) -> Awaitable[None] | None:
         ctx.status = 204
         return None
     reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
+    if reply.headers:
+        reply.headers = fit(reply.headers)
     answer = reply.answer
     if isinstance(answer, Document) and ctx.media_type == JSON:
         tag = f'"{bound.endpoint.etag(ctx, answer)}"'
@@ -249,52 +283,3 @@ STAGES: tuple[Stage, ...] = (
     execute,
     render,
 )
-
-
-async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
-    """Take a request through all stages; whatever happens, the context holds a response in the end.
-
-    Only the exceptions that the application's host wants to see itself (`propagate`) pass through.
-    """
-    try:
-        for stage in stages:
-            ctx.stage = stage.__name__
-            waiting = stage(ctx)
-            if waiting is not None:
-                await waiting
-    except ctx.app.propagate:
-        raise
-    except Refusal as refusal:
-        refuse(ctx, refusal)
-    except StoreUnavailable as error:
-        logger.error("store: %s (request %s)", error, ctx.request_id)
-        refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
-    except StoreError as error:
-        refuse(ctx, Conflict(str(error)))
-    except BaseException as error:
-        # NOTE: the watch cancels what takes too long; anybody else who cancels means the whole task.
-        if ctx.late and isinstance(error, asyncio.CancelledError):
-            refuse(ctx, overdue(ctx))
-        elif is_failure(error):
-            logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
-            refuse(ctx, Fault())
-        else:
-            raise
-
-
-def overdue(ctx: Context) -> TimedOut:
-    """The refusal of a request that took too long; the log says whose code it was."""
-    seconds = ctx.app.settings.limits.handler_seconds
-    logger.error("stage %s of %s took over %d s (request %s)", ctx.stage, blame(ctx), seconds, ctx.request_id)
-    return TimedOut(f"the request took longer than {seconds} seconds and was cancelled")
-
-
-def refuse(ctx: Context, refusal: Refusal) -> None:
-    """Turn a refusal into the dialect's error response."""
-    ctx.reason = refusal.word
-    if not hasattr(ctx, "dialect"):
-        # NOTE: it may be a dialect that failed; the first one is Crossbar's own.
-        ctx.dialect = ctx.app.dialects[0]
-        with suppress(Exception):
-            ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
-    ctx.dialect.failure(ctx, refusal)

@@ -59,6 +59,7 @@ class Absent(Endpoint):
 
     greedy = True
     anywhere = True
+    owner = "id"  # whose its documents are, nobody knows while it does not run: no user's
 
     def __init__(self, name: str, why: str = "is out of order; the log names the fault") -> None:
         self.name = name  # type: ignore[misc]
@@ -94,6 +95,8 @@ class Registry:
         self.names: dict[str, Endpoint] = {}
         self.greedy: frozenset[str] = frozenset()
         self.raw: frozenset[str] = frozenset()
+        # The first words of actions that are names of endpoints too, by the noun that they belong to.
+        self.literals: dict[str, frozenset[str]] = {}
         self.hooks: Hooks | None = None
         self.active = 0
         self.retired: Callable[[], None] | None = None
@@ -120,6 +123,7 @@ class Registry:
         if endpoint.raw:
             self.raw |= {name}
         self._dispatch.clear()
+        self.literals = dict(_literals(self.names))
 
     def dispatch(self, wording: Wording) -> dict[str, Dispatch]:
         """What answers where, by the name of the noun, in the verbs of a dialect."""
@@ -165,7 +169,7 @@ class Registry:
         path, NotFound where nothing answers, MethodNotAllowed where something else does.
         """
         raw_path = path.encode() if isinstance(path, str) else path
-        target = tokenize(raw_path, self.names, self.greedy)
+        target = tokenize(raw_path, self.names, self.greedy, self.literals)
         nouns = target.nouns
         if nouns and nouns[0].name == ALIAS:
             if account is None or "accounts" not in self.names:
@@ -230,6 +234,14 @@ class Registry:
         else:
             message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
         return NotFound(message, details=_extent(target, nouns, surplus))
+
+
+def _literals(names: dict[str, Endpoint]) -> Iterator[tuple[str, frozenset[str]]]:
+    """The first words of each endpoint's actions that are names of endpoints too."""
+    for name, endpoint in names.items():
+        words = {route.pattern[0] for route in endpoint.routes if route.pattern and route.pattern[0]}
+        if shared := frozenset(word for word in words if word in names):
+            yield name, shared
 
 
 def _extent(target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, ClassVar, Protocol
 
@@ -15,7 +14,6 @@ from .stores import Body, Rows
 
 # The first characters with which a spreadsheet begins a formula (ASVS 5.0, 1.2.10, and CR).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
-_UNSAFE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 MOST_COLUMNS = 256
 
 
@@ -123,11 +121,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, list):
         value = ",".join(item if isinstance(item, str) else orjson.dumps(item).decode() for item in value)
     return "'" + value if value.startswith(_FORMULA) else value
-
-
-def file_name(wanted: object, extension: str) -> str:
-    """A safe file name out of what the client asked for, `result` if nothing of it is left."""
-    base = re.split(r"[/\\]", wanted if isinstance(wanted, str) else "")[-1]
-    stem = base[: -len(extension) - 1] if base.lower().endswith(f".{extension}") else base
-    stem = _UNSAFE_NAME.sub("_", stem).strip("._")[:120]
-    return f"{stem or 'result'}.{extension}"

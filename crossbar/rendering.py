@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any
+from urllib.parse import quote
 
 from .context import Context
+from .downloads import content_type, deliver
 from .endpoint import Endpoint
 from .errors import StoreError, Unauthorized
 from .events import close
 from .mounted import Handover
-from .renderers import file_name
 from .reply import EVENT_STREAM, Blob, Reply, Stream
 
 logger = logging.getLogger("crossbar")
@@ -21,9 +21,6 @@ logger = logging.getLogger("crossbar")
 RECHECK_SECONDS = 60.0
 """How often the token of what stays open, a WebSocket or an event stream, is checked again."""
 
-_ENDING = re.compile(r"[A-Za-z0-9]{1,16}")
-_CONTENT_TYPE = re.compile(r"[!-~][ -~]*")
-_BYTES = "application/octet-stream"
 # NOTE: some proxies collect a response before they pass it on, unless they are told that it is to be read as it comes.
 _AS_IT_COMES = (b"x-accel-buffering", b"no")
 
@@ -37,9 +34,14 @@ def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> A
         ctx.handover = answer
         return None
     if isinstance(answer, Blob):
-        _attach(ctx, answer)
-        return None
-    ctx.response_headers.append((b"content-type", _content_type(answer.media_type)))
+        pieces = deliver(ctx, answer)
+        if pieces is None:
+            return None
+        if ctx.method == "HEAD":
+            ctx.payload = pieces  # nothing of it is read
+            return None
+        return begin(ctx, pieces)
+    ctx.response_headers.append((b"content-type", content_type(answer.media_type)))
     if answer.media_type == EVENT_STREAM:
         ctx.response_headers.append(_AS_IT_COMES)
         return begin(ctx, _while_known(ctx, answer.bytes()))
@@ -56,30 +58,13 @@ async def _while_known(ctx: Context, pieces: AsyncIterator[bytes]) -> AsyncGener
                 continue
             checked = time.monotonic()
             try:
-                await ctx.app.tokens.check(ctx.principal.token)
+                await ctx.app.tokens.recheck(ctx.principal)
             except Unauthorized:
                 return
             except StoreError as error:
                 logger.warning("the token of a stream cannot be checked: %s (request %s)", error, ctx.request_id)
     finally:
         await close(pieces)
-
-
-def _attach(ctx: Context, blob: Blob) -> None:
-    """The bytes with their type, and the name under which a client is to keep them."""
-    ctx.payload = blob.content if isinstance(blob.content, bytes) else bytes(memoryview(blob.content))
-    ctx.response_headers.append((b"content-type", _content_type(blob.content_type)))
-    if blob.name:
-        stem, _, ending = blob.name.rpartition(".")
-        if not stem or not _ENDING.fullmatch(ending):
-            stem, ending = blob.name, "bin"
-        name = file_name(stem, ending)
-        ctx.response_headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
-
-
-def _content_type(told: str) -> bytes:
-    """The type as a header field may have it; it often comes from whoever stored the bytes."""
-    return (told if _CONTENT_TYPE.fullmatch(told) else _BYTES).encode()
 
 
 async def rendered_by(endpoint: Endpoint, ctx: Context, reply: Reply) -> None:
@@ -129,4 +114,4 @@ class _Resumed(AsyncIterator[bytes]):
 
 def location(ctx: Context, id: str) -> bytes:
     """Where a created document is: the request's path and the new id."""
-    return f"{ctx.root_path}{ctx.path().rstrip('/')}/{id}".encode("latin-1")
+    return f"{ctx.root_path}{ctx.path().rstrip('/')}/{quote(id, safe='')}".encode("latin-1")

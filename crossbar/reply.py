@@ -7,7 +7,7 @@ An operation may return any `Answer`. `None` means that there is nothing to show
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import orjson
 from msgspec import Struct
@@ -68,12 +68,31 @@ class Stream(NamedTuple):
         return cls(server_sent(source, keep_alive), EVENT_STREAM)
 
 
-class Blob(NamedTuple):
-    """Bytes with a media type of their own; `name` is the file name that a client is offered."""
+class Source(Protocol):
+    """Where the bytes of a blob come from when they are not in memory."""
 
-    content: bytes
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+
+    def read(self, start: int, length: int) -> AsyncIterator[bytes]:
+        """The `length` bytes from `start` on, piece by piece."""
+
+
+class Blob(NamedTuple):
+    """Bytes with a media type of their own, of which clients may ask for ranges.
+
+    `name` is the file name that a client is offered. What is `inline` may be shown in a browser; all else is offered
+    to be saved. `etag` is a strong entity tag without its quotes, that of the bytes if it is empty; `modified` is in
+    Unix seconds.
+    """
+
+    content: bytes | Source
     content_type: str
     name: str = ""
+    inline: bool = False
+    etag: str = ""
+    modified: int | None = None
 
 
 Answer = Document | Page | Stream | Blob | Json

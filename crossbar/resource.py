@@ -5,30 +5,21 @@ from __future__ import annotations
 import inspect
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-import orjson
-from msgspec.structs import replace
-
+from .attachments import attach, define
 from .body import refuse_excess
 from .context import Context
-from .endpoint import Endpoint
-from .errors import (
-    BadIdentifier,
-    Changed,
-    Conflict,
-    DocumentMissing,
-    GuardFailed,
-    InvalidData,
-    RevisionConflict,
-    UniqueConflict,
-    Violation,
-)
-from .filters import Filter, field_at, where
-from .pagination import Listing
-from .reply import Answer, Page, Reply, Stream
-from .stores import Body, Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows
+from .endpoint import Attachment, Endpoint
+from .errors import BadIdentifier, InvalidData, Violation
+from .filters import Filter, field_at, put_at, where
+from .incoming import File
+from .listings import listing
+from .reply import Answer, Reply
+from .roles import kept_fields, own, owned
+from .stores import Body, Change, Delete, Document, Insert, Kind, Replace
+from .writing import write
 
 Check = Callable[[Context, Body], Body | Awaitable[Body]]
 
@@ -71,9 +62,15 @@ class Resource(Endpoint):
     checks: ClassVar[tuple[Check, ...]] = ()
     """Functions `(ctx, body) -> body`, folded over a valid body from left to right; each may refuse or change it."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.attachments = tuple(Attachment(each) if isinstance(each, str) else each for each in cls.attachments)
+        define(cls)
+        super().__init_subclass__(**kwargs)
+
     def kinds(self) -> tuple[Kind, ...]:
         """The one kind, called like the noun."""
-        indexes = tuple(dict.fromkeys((*self.indexes, *self.parents.values())))
+        owner = (self.owner,) if self.owner else ()
+        indexes = tuple(dict.fromkeys((*self.indexes, *self.parents.values(), *owner)))
         return (Kind(self.name, self.summary, self.unique, indexes, self.private_indexes),)
 
     def tenant(self, ctx: Context) -> str:
@@ -96,7 +93,9 @@ class Resource(Endpoint):
         if ctx.found is None:
             self._refuse_reserved(ctx, body.get("id"))
         for noun, field in self._parents_in(ctx):
-            _put(body, tuple(field.split(".")), ctx.parents[noun].id)
+            put_at(body, tuple(field.split(".")), ctx.parents[noun].id)
+        for path, value in kept_fields(ctx, self, body):
+            put_at(body, path, value)
         body.pop("id", None)
         violations: list[Violation] = []
         if self.schema:
@@ -141,8 +140,8 @@ class Resource(Endpoint):
 
     async def insert(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
         """Store a new document under a new id, and return it."""
-        document = self.made(ctx, body, private)
-        return (await write(ctx, Insert(document)))[0] or document
+        document, changes = attach(ctx, self, self.made(ctx, body, private))
+        return (await write(ctx, Insert(document), *changes))[0] or document
 
     def made(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
         """A new document of this resource, with an id of its own, not yet stored."""
@@ -150,11 +149,24 @@ class Resource(Endpoint):
 
     async def store(self, ctx: Context, document: Document, *also: Change) -> Document:
         """Write a document that stands at its revision, together with other changes, and return it as it now is."""
-        return (await write(ctx, Replace(document), *also))[0] or document
+        document, changes = attach(ctx, self, document)
+        return (await write(ctx, Replace(document), *changes, *also))[0] or document
+
+    def attached(self, ctx: Context, body: Body, slot: str, file: File | None) -> Body:
+        """The body of a document as it is to be when a file was put into a slot, or was taken out (None)."""
+        return body
 
     def of_parent(self, ctx: Context) -> list[Filter]:
         """Filters that keep the documents of the parents that the path names; none without a parent."""
         return [where(field, ctx.parents[noun].id) for noun, field in self._parents_in(ctx)]
+
+    def of_caller(self, ctx: Context) -> tuple[Filter, ...]:
+        """Filters that keep the documents that the caller may see; none for an administrator, who sees all."""
+        return own(ctx, self.owner)
+
+    def owned(self, ctx: Context, document: Document) -> bool:
+        """Whether the caller may see a document of this kind, for modules that load some by themselves."""
+        return owned(ctx, self.owner, document)
 
     def _parents_in(self, ctx: Context) -> list[tuple[str, str]]:
         """The parents that the path names, each with the field that carries its id."""
@@ -171,107 +183,3 @@ class Resource(Endpoint):
         """Refuse an id that no path could reach, because it would be read as the name of an endpoint."""
         if isinstance(id, str) and id in ctx.registry.names:
             raise InvalidData("id", "forbidden", "an id cannot be the name of an endpoint", value=id)
-
-
-async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
-    """The listing that the request asks for: a page of a kind's documents, or all of them as a stream."""
-    wanted = ctx.listing()
-    query = _query(ctx, wanted, tenant, kind, filters)
-    if not wanted.page.paginate:
-        return Stream(_pieces(ctx, query, wanted))
-    return Page(_projected(await ctx.app.store.page(query), wanted))
-
-
-def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterator[Rows]:
-    """All documents that the request's filters and times leave, in pieces, whatever page it asks for."""
-    return _pieces(ctx, _query(ctx, ctx.listing(), tenant, kind, filters))
-
-
-async def write(ctx: Context, *changes: Change) -> list[Document | None]:
-    """Carry out changes together, with those that hooks add; the store's refusals become the client's.
-
-    The documents as they now stand, None for a Delete or a Guard, as with `Store.write`.
-    """
-    hooks = ctx.registry.hooks
-    added = await hooks.within(ctx, ctx.bound, changes) if hooks is not None and ctx.bound is not None else []
-    try:
-        written = await ctx.app.store.write([*changes, *added] if added else changes)
-        return written[: len(changes)] if added else written
-    except UniqueConflict as conflict:
-        # NOTE: the client can do nothing about what a hook has added, and has not sent it.
-        if conflict.kind not in _kinds_in(changes):
-            raise
-        field = conflict.field
-        value = field_at(ctx.body, tuple(field.split(".")))
-        raise InvalidData(field, "unique", f"the {field} is already in use", cause=value, value=value) from None
-    except GuardFailed as failed:
-        if isinstance(failed.guard, Guard) and failed.guard.told:
-            raise Conflict(failed.guard.told) from failed
-        raise
-    except RevisionConflict:
-        raise Changed from None
-    except DocumentMissing as missing:
-        if missing.kind not in _kinds_in(changes):
-            raise
-        raise BadIdentifier(cause=missing.id) from None
-
-
-def _kinds_in(changes: Iterable[Change]) -> set[str]:
-    """The kinds of document that are changed."""
-    changed = (each.document if isinstance(each, Insert | Replace) else each for each in changes)
-    return {each.kind for each in changed if isinstance(each, Document | Delete)}
-
-
-def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:
-    """The request's listing words as a query, its start_key opened."""
-    page = wanted.page
-    return Query(
-        tenant,
-        kind,
-        (*filters, *wanted.filters),
-        page.descending,
-        ctx.start(),
-        page.size,
-        wanted.full or bool(wanted.fields),
-        wanted.created_from,
-        wanted.created_to,
-        wanted.modified_from,
-        wanted.modified_to,
-    )
-
-
-async def _pieces(ctx: Context, query: Query, wanted: Listing | None = None) -> AsyncIterator[Rows]:
-    """All documents of a query, some hundred at a time, each piece read when the one before it was used."""
-    query = replace(query, limit=ctx.app.settings.paging.stream_rows)
-    while True:
-        rows = await ctx.app.store.page(query)
-        yield rows if wanted is None else _projected(rows, wanted)
-        if rows.next is None:
-            return
-        query = replace(query, start=rows.next)
-
-
-def _projected(rows: Rows, wanted: Listing) -> Rows:
-    """The rows cut down to the fields asked for, and their id."""
-    if not wanted.fields or not rows.count:
-        return rows
-    paths = [tuple(field.split(".")) for field in dict.fromkeys(("id", *wanted.fields))]
-    projected = []
-    for row in rows.parsed():
-        kept: Body = {}
-        for path in paths:
-            value = field_at(row, path)
-            if value is not None:
-                _put(kept, path, value)
-        projected.append(kept)
-    return replace(rows, joined=orjson.dumps(projected)[1:-1])
-
-
-def _put(into: Body, path: tuple[str, ...], value: Any) -> None:
-    """Set a nested field, making the objects on the way."""
-    for key in path[:-1]:
-        below = into.setdefault(key, {})
-        if not isinstance(below, dict):
-            return
-        into = below
-    into[path[-1]] = value

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from copy import copy
 from typing import Any
 
+from . import jsonp
+from .compression import Encoder
+from .conditional import name_as_listed
 from .context import Context
 from .errors import Fault
 from .events import close
-from .pipeline import overdue, refuse
+from .fields import Fields, secure, vary
+from .walk import overdue, refuse
 from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
@@ -21,8 +25,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# What every response carries: its type is not to be guessed, and no cache may keep it.
-ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _UNWILLING = 5.0  # seconds that code may take to end when its client has gone, before it is told again
 
 
@@ -30,18 +32,32 @@ async def respond(ctx: Context, receive: Receive, send: Send) -> None:
     """Send the response that the context holds, or have the one sent that it was handed over to."""
     headers = ctx.response_headers
     headers.append((b"x-request-id", ctx.request_id.encode()))
+    if ctx.charge is not None:
+        headers += ctx.charge.fields()
+    app = ctx.app
+    if app.cors is not None:
+        app.cors.mark(ctx, headers)
     if ctx.handover is not None:
         await _hand_over(ctx, receive, send)
         return
-    headers += ALWAYS
+    secure(headers)
+    if ctx.query and jsonp.WORD in ctx.query and app.settings.server.jsonp:
+        jsonp.wrap(ctx)
+    accepted = ctx.headers.get(b"accept-encoding")
+    encoder = app.compression.encoder(ctx, accepted) if accepted is not None and app.compression is not None else None
     payload = ctx.payload
     if isinstance(payload, bytes):
-        if ctx.status not in (204, 304):
+        if ctx.status == 304:
+            name_as_listed(ctx)
+        elif encoder is None and ctx.status != 204:
+            headers.append((b"content-length", b"%d" % len(payload)))
+        elif encoder is not None and ctx.method != "HEAD":  # how long it would be, a HEAD does not find out
+            payload = await encoder.end(payload)
             headers.append((b"content-length", b"%d" % len(payload)))
         await send({"type": "http.response.start", "status": ctx.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if ctx.method == "HEAD" else payload})
         return
-    await _stream(ctx, payload, receive, send)
+    await _stream(ctx, payload, encoder, receive, send)
 
 
 async def answer_instead(ctx: Context) -> None:
@@ -84,8 +100,7 @@ async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
         if message["type"] == "http.response.start":
             started = True
             ctx.status = message["status"]
-            kept = [pair for pair in message.get("headers", ()) if bytes(pair[0]).lower() != b"x-request-id"]
-            message = {**message, "headers": [*kept, *ctx.response_headers]}
+            message = {**message, "headers": _merged(message.get("headers", ()), ctx.response_headers)}
         await send(message)
 
     try:
@@ -106,7 +121,22 @@ async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
         await respond(ctx, receive, send)
 
 
-async def _stream(ctx: Context, payload: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+def _merged(theirs: Iterable[tuple[bytes, bytes]], ours: Fields) -> Fields:
+    """The header fields of another application with ours: its own CORS wins, its own request id does not."""
+    merged = [(bytes(name).lower(), bytes(value)) for name, value in theirs]
+    merged = [pair for pair in merged if pair[0] != b"x-request-id"]
+    has_cors = any(name == b"access-control-allow-origin" for name, _ in merged)
+    for name, value in ours:
+        if name == b"vary":
+            vary(merged, value)
+        elif not (has_cors and name.startswith(b"access-control-")):
+            merged.append((name, value))
+    return merged
+
+
+async def _stream(
+    ctx: Context, payload: AsyncIterator[bytes], encoder: Encoder | None, receive: Receive, send: Send
+) -> None:
     """Send a response piece by piece, and stop when the client has gone, also while the next piece is waited for.
 
     All of the source runs in this task, as task groups and time limits in it demand.
@@ -116,9 +146,12 @@ async def _stream(ctx: Context, payload: AsyncIterator[bytes], receive: Receive,
         await client.send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
         if ctx.method != "HEAD":
             async for piece in payload:
+                if encoder is not None:
+                    piece = await encoder.piece(piece)
                 await client.send({"type": "http.response.body", "body": piece, "more_body": True})
+        rest = await encoder.end() if encoder is not None and ctx.method != "HEAD" else b""
         client.leave()  # all is said; whether it goes now is of no concern
-        await client.send({"type": "http.response.body", "body": b""})
+        await client.send({"type": "http.response.body", "body": rest})
     except ctx.app.propagate:
         raise
     except BaseException as error:

@@ -14,8 +14,9 @@ from .context import Context
 from .endpoint import SOCKET
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
-from .pipeline import authenticate, authorize, open_request, overdue, refuse, resolve, tokenize, walk
+from .pipeline import authenticate, authorize, open_request, resolve, tokenize
 from .rendering import RECHECK_SECONDS
+from .walk import overdue, refuse, walk
 from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
@@ -177,7 +178,7 @@ async def _until_ended(ctx: Context, line: _Line) -> Refusal:
         if ctx.principal is None or not ctx.principal.token:
             continue
         try:
-            await ctx.app.tokens.check(ctx.principal.token)
+            await ctx.app.tokens.recheck(ctx.principal)
         except Unauthorized:
             return Unauthorized("the token has ended")
         except StoreError as error:

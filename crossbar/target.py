@@ -10,7 +10,7 @@ an endpoint opens a noun; every other token is an argument of the noun before it
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +18,7 @@ from .errors import BadRequest
 
 ALIAS = "account"
 _new = tuple.__new__
+_NONE: Mapping[str, Container[str]] = {}
 
 
 class Noun(NamedTuple):
@@ -61,10 +62,16 @@ def is_version(token: str) -> bool:
     return token == "v2" or (token[:1] == "v" and token[1:].isdigit() and token.isascii())
 
 
-def tokenize(raw_path: str | bytes, endpoints: Container[str], greedy: Container[str] = ()) -> Target:
+def tokenize(
+    raw_path: str | bytes,
+    endpoints: Container[str],
+    greedy: Container[str] = (),
+    literals: Mapping[str, Container[str]] = _NONE,
+) -> Target:
     """The target of a raw path (without its query), given the names of the endpoints.
 
-    An endpoint in `greedy` takes every token after its name. `account`, where a chain begins, stands for the caller's
+    An endpoint in `greedy` takes every token after its name. `literals` are words that stay with an endpoint right
+    after its name, though another endpoint is called so: `vmboxes/messages` is about the boxes. `account`, where a chain begins, stands for the caller's
     own account: it becomes a noun of its own, without arguments, which the pipeline turns into `accounts(id)` once the
     caller is known. A first token that is no endpoint gives no nouns. Raises BadRequest as `split_path` does.
     """
@@ -72,10 +79,15 @@ def tokenize(raw_path: str | bytes, endpoints: Container[str], greedy: Container
     version = None
     if tokens and is_version(tokens[0]):
         version = tokens.pop(0)
-    return _new(Target, (version, chain(tokens, endpoints, greedy)))
+    return _new(Target, (version, chain(tokens, endpoints, greedy, literals)))
 
 
-def chain(tokens: list[str], endpoints: Container[str], greedy: Container[str] = ()) -> tuple[Noun, ...]:
+def chain(
+    tokens: list[str],
+    endpoints: Container[str],
+    greedy: Container[str] = (),
+    literals: Mapping[str, Container[str]] = _NONE,
+) -> tuple[Noun, ...]:
     """The nouns that tokens without a version spell, empty if the first of them opens none."""
     # PERF: one pass over the tokens; `_new` skips the keyword handling of a named tuple's constructor.
     nouns: list[Noun] = []
@@ -85,6 +97,9 @@ def chain(tokens: list[str], endpoints: Container[str], greedy: Container[str] =
     for token in following:
         if token in endpoints or (token == ALIAS and (name is None or name == ALIAS)):
             if name is not None:
+                if literals and not args and token in literals.get(name, ()):
+                    args.append(token)
+                    continue
                 nouns.append(_new(Noun, (name, tuple(args))))
             name = token
             args = []

@@ -57,7 +57,8 @@ def blame(ctx: Context) -> str:
 class Watch:
     """Cancels requests that take longer than `seconds`; whoever cancels one sets `ctx.late` first.
 
-    One that does not end then is given up after `PATIENCE` seconds more: `give_up` answers in its place.
+    One that does not end then is given up after `PATIENCE` seconds more: `give_up` answers in its place. `running` are
+    the requests that are under way: not those whose body is still on its way, or whose response has begun.
 
     PERF: a timer for each request would cost more than the request's own stages; one sweep four times a second, while
     there is anything under way, is exact enough.
@@ -68,19 +69,19 @@ class Watch:
         self._give_up = give_up
         self._given_up: set[Context] = set()
         self._answering: set[asyncio.Task[None]] = set()
-        self._running: dict[Context, asyncio.Task[object] | None] = {}
+        self.running: dict[Context, asyncio.Task[object] | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, ctx: Context, since: float) -> None:
         """Watch over a request that runs in the present task, by the time that has passed `since`."""
         ctx.due_from = since
-        self._running[ctx] = asyncio.current_task()
+        self.running[ctx] = asyncio.current_task()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
     def end(self, ctx: Context) -> bool:
         """Stop watching over a request; whether it was given up. The task goes on as if nobody had cancelled it."""
-        task = self._running.pop(ctx, None)
+        task = self.running.pop(ctx, None)
         if not ctx.late:
             return False
         while task is not None and task.uncancel():
@@ -91,7 +92,7 @@ class Watch:
 
     async def leave_to_client(self, ctx: Context, work: Awaitable[Result]) -> Result:
         """Wait for what is the client's to do, such as sending the body, which has a limit of its own."""
-        watched = self._running.pop(ctx, None) is not None
+        watched = self.running.pop(ctx, None) is not None
         result = await work
         if watched:
             self.begin(ctx, time.perf_counter())
@@ -105,10 +106,10 @@ class Watch:
 
     def _sweep(self) -> None:
         self._timer = None
-        if not self._running:
+        if not self.running:
             return
         limit = time.perf_counter() - self._seconds
-        for ctx, task in [*self._running.items()]:
+        for ctx, task in [*self.running.items()]:
             if ctx.due_from >= limit or task is None:
                 continue
             # NOTE: code that swallows its cancellation is cancelled again at each sweep.

@@ -64,6 +64,7 @@ class Accounts(Resource):
     tenants = True
     operations = ("create", "read", "replace", "patch", "delete")
     checks = (with_realm,)
+    admin_only = ("writes", "api_key", "children", "descendants", "siblings")
 
     def tenant(self, ctx: Context) -> str:
         """Accounts themselves belong to nobody but the tree."""

@@ -1,6 +1,7 @@
 """Logging in as an account, with its API key."""
 
 from hashlib import sha256
+from typing import ClassVar
 
 from crossbar import ANONYMOUS, Context, Endpoint, InvalidData, Json, Principal, Reply, Unauthorized, created, enabled
 
@@ -10,6 +11,7 @@ class ApiAuth(Endpoint):
 
     name = "api_auth"
     anywhere = True
+    costs: ClassVar = {"create": 35}
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
@@ -21,10 +23,12 @@ class ApiAuth(Endpoint):
         if violations:
             raise InvalidData(violations)
         # NOTE: keys are 256 random bits, so a fast digest keeps them; the store never holds the key itself.
-        key = await ctx.app.store.get("", "api_keys", sha256(ctx.body["api_key"].encode()).hexdigest())
-        account = await ctx.app.tenants.account(key.data()["account_id"]) if key is not None else None
-        if account is None or not enabled(account):
-            raise Unauthorized
-        token = ctx.app.tokens.mint(account, None, "cb_api_auth")
+        # A wrong key is nobody's, so that failures count against the address only.
+        async with ctx.app.logins.attempt(ctx):
+            key = await ctx.app.store.get("", "api_keys", sha256(ctx.body["api_key"].encode()).hexdigest())
+            account = await ctx.app.tenants.account(key.data()["account_id"]) if key is not None else None
+            if account is None or not enabled(account):
+                raise Unauthorized
+        token = await ctx.app.tokens.issue(account, None, "cb_api_auth", ctx.body.get("restrictions"))
         answer: dict[str, Json] = {"account_id": account.id, "account_name": account.data().get("name"), "apps": []}
         return created(answer, auth_token=token)

@@ -10,3 +10,4 @@ class Callflows(Resource):
     schema = "callflows"
     summary = ("name", "numbers", "patterns", "featurecode", "owner_id", "type")
     indexes = ("owner_id",)
+    admin_only = ("writes",)

@@ -14,6 +14,7 @@ class Cdrs(Resource):
     indexes = ("interaction_id",)
     private_indexes = ("head",)
     operations = ("find", "read")
+    owner = "owner_id"
 
     @action("GET interaction")
     async def interaction(self, ctx: Context) -> Answer:
@@ -24,7 +25,7 @@ class Cdrs(Resource):
     async def legs(self, ctx: Context, interaction_id: str) -> Answer:
         """All legs of one call, by its interaction id or by the id of one of its legs."""
         leg = await ctx.app.store.get(self.tenant(ctx), self.name, interaction_id)
-        if leg is not None:
+        if leg is not None and self.owned(ctx, leg):
             interaction_id = leg.data().get("interaction_id", "")
         return await listing(ctx, self.tenant(ctx), self.name, where("interaction_id", interaction_id))
 

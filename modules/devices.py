@@ -20,6 +20,8 @@ class Devices(Resource):
     parents = {"users": "owner_id"}
     unique = ("mac_address", "sip.username")
     checks = (normal_mac,)
+    owner = "owner_id"
+    admin_fields = ("call_restriction", "call_recording")
 
     def kinds(self) -> tuple[Kind, ...]:
         """Devices, and the registrations that a switch keeps for them."""
@@ -29,7 +31,10 @@ class Devices(Resource):
     async def status(self, ctx: Context) -> Json:
         """The devices that are registered now."""
         found = await ctx.app.store.find(Query(ctx.home(), "registrations", limit=10_000))
-        return [{"device_id": registration.id, "registered": True} for registration in found]
+        own = self.of_caller(ctx)
+        devices = await ctx.app.store.find(Query(ctx.home(), self.name, own, limit=10_000)) if own else ()
+        shown = {device.id for device in devices} if own else {registration.id for registration in found}
+        return [{"device_id": each.id, "registered": True} for each in found if each.id in shown]
 
     @action("POST {id}/sync")
     async def sync(self, ctx: Context, id: str) -> Reply:

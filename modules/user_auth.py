@@ -1,6 +1,6 @@
 """Logging in as a user, with the digest of user name and password."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from crossbar import (
     ANONYMOUS,
@@ -26,6 +26,7 @@ class UserAuth(Endpoint):
 
     name = "user_auth"
     anywhere = True
+    costs: ClassVar = {"create": 35}
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
@@ -39,10 +40,11 @@ class UserAuth(Endpoint):
             raise InvalidData(violations)
         method = body["method"]
         account = await self._account(ctx, body)
-        user = await find_user(ctx.app.store, ctx.app.hasher, account, method, body["credentials"])
-        if account is None or user is None or not enabled(account) or not enabled(user):
-            raise Unauthorized
-        token = ctx.app.tokens.mint(account, user, "cb_user_auth")
+        async with ctx.app.logins.attempt(ctx, account.id if account is not None else _called(body)):
+            user = await find_user(ctx.app.store, ctx.app.hasher, account, method, body["credentials"])
+            if account is None or user is None or not enabled(account) or not enabled(user):
+                raise Unauthorized
+        token = await ctx.app.tokens.issue(account, user, "cb_user_auth", body.get("restrictions"))
         account_data = account.data()
         answer: dict[str, Json] = {
             "account_id": account.id,
@@ -69,3 +71,9 @@ class UserAuth(Endpoint):
             raise InvalidData("account_name", "required", "name the account: account_name, account_realm or account_id")
         found = await ctx.app.store.find(Query("", "accounts", (wanted,), limit=1, full=True))
         return next(iter(found), None)
+
+
+def _called(body: dict[str, Any]) -> str:
+    """What a request calls an account that there is not, one way: a failure counts against that name."""
+    names = (body.get("account_id"), body.get("account_name"), body.get("account_realm"), body.get("realm"))
+    return login_name(next((name for name in names if name), ""))

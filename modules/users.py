@@ -33,6 +33,9 @@ class Users(Resource):
     unique = ("username",)
     private_indexes = ("credentials.md5", "credentials.sha")
     checks = (normal_name, password_with_name)
+    owner = "id"
+    admin_only = ("create", "delete")
+    admin_fields = ("priv_level", "enabled", "verified", "feature_level", "call_restriction", "call_recording")
 
     async def create(self, ctx: Context) -> Answer | Reply:
         """Store a new user."""

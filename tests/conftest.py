@@ -21,6 +21,7 @@ ORDER = (
         "cli",
     ),
     "clients",
+    "browser",
 )
 
 

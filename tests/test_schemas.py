@@ -20,11 +20,11 @@ SCHEMAS = Schemas({name: path.read_bytes for name, path in FILES.items()})
 
 SHARED = {
     *("call_forward", "call_recording", "call_restriction", "caller_id"),
-    *("callflows.action", "endpoint.media", "music_on_hold", "ringtones"),
+    *("callflows.action", "endpoint.media", "music_on_hold", "ringtones", "token_restrictions.rules"),
 }
 NOUNS = {
     *("accounts", "users", "devices", "callflows", "cdrs", "groups", "menus", "lists"),
-    *("temporal_rules", "directories", "webhooks", "user_auth", "api_auth"),
+    *("temporal_rules", "directories", "webhooks", "user_auth", "api_auth", "token_restrictions"),
 }
 
 HEX = "0123456789abcdef"
@@ -53,6 +53,8 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("user_auth", {"credentials": HEX * 2, "account_name": "demo"}),
     ("user_auth", {"credentials": (HEX * 3)[:40].upper(), "method": "sha", "realm": "demo.example.com"}),
     ("api_auth", {"api_key": HEX * 4}),
+    ("token_restrictions", {"restrictions": {"_": {"user": {"about": [{"rules": {"/": ["get", "_"]}}]}}}}),
+    ("token_restrictions.rules", {"_": [{"allowed_accounts": ["{AUTH_ACCOUNT_ID}"], "rules": {"a/*/#": ["GeT"]}}]}),
 ]
 
 BAD: list[tuple[str, dict[str, Any], str, str]] = [
@@ -95,6 +97,15 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("user_auth", {"credentials": "admin:crossbar"}, "credentials", "pattern"),
     ("user_auth", {"credentials": HEX * 2, "method": "md4"}, "method", "enum"),
     ("api_auth", {"api_key": HEX}, "api_key", "minLength"),
+    ("token_restrictions", {}, "restrictions", "required"),
+    ("token_restrictions", {"restrictions": {"_": {"owner": {}}}}, "restrictions._", "patternProperties"),
+    ("token_restrictions.rules", {"_": [{"rules": {"/": ["TRACE"]}}]}, "_.0.rules./.0", "pattern"),
+    (
+        "token_restrictions.rules",
+        {"_": [{"rules": {}, "allowed_account": ["a"]}]},
+        "_.0.allowed_account",
+        "additionalProperties",
+    ),
 ]
 
 

@@ -44,6 +44,9 @@ class Dialect(Protocol):
     def read(self, ctx: Context) -> None:
         """Read the verb, the token, the accepted media type and the envelope out of headers, query and body."""
 
+    def take(self, ctx: Context, raw: bytes) -> None:
+        """Take the JSON part of an upload as the request's body; the verb and the caller are settled by then."""
+
     def data(self, ctx: Context) -> dict[str, Any]:
         """The object that an operation works on, out of the request body."""
 

@@ -12,6 +12,7 @@ from .. import renderers
 from .._version import __version__
 from ..dates import gregorian
 from ..dispatch import CROSSBAR
+from ..disposition import disposition, field_text, file_name
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..negotiation import JSON, accepts_body, essence, named
@@ -45,7 +46,7 @@ class CrossbarDialect:
 
     def target(self, raw_path: bytes, registry: Registry) -> Target:
         """The version and nouns of the path; NotFound if it has no version."""
-        target = tokenize(raw_path, registry.names, registry.greedy)
+        target = tokenize(raw_path, registry.names, registry.greedy, registry.literals)
         if target.version is None:
             raise NotFound("not an API path: begin with a version, such as /v2/accounts/{id}")
         return target
@@ -95,6 +96,12 @@ class CrossbarDialect:
                 ctx.accept = wanted if wanted in ctx.app.renderers else JSON
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
+
+    def take(self, ctx: Context, raw: bytes) -> None:
+        """The JSON part as the envelope, or as its data if it has no `data`."""
+        ctx.raw_body = raw
+        envelope = envelope_of(ctx)
+        ctx.envelope = envelope if "data" in envelope else {"data": envelope}
 
     def data(self, ctx: Context) -> dict[str, Any]:
         """`data` of the envelope without private fields; an empty body is an empty object, and DELETE needs none."""
@@ -189,6 +196,9 @@ class CrossbarDialect:
         envelope["timestamp"] = ctx.app.timestamp(ctx.started_at)
         if principal is not None and principal.account_id:
             envelope["version"] = __version__
+        charge = ctx.charge
+        if charge is not None:
+            envelope["tokens"] = {"consumed": charge.cost, "remaining": charge.remaining}
 
     def _write(self, ctx: Context, payload: bytes) -> None:
         """Put the envelope's bytes into the response, indented if the client asked for that."""
@@ -200,10 +210,11 @@ class CrossbarDialect:
 
     def _as_file(self, ctx: Context, answer: Any, renderer: renderers.Renderer) -> None:
         """Rows, or one document, as a file of the renderer's media type."""
-        name = renderers.file_name(ctx.header(b"x-file-name") or ctx.word("file_name"), renderer.extension)
+        wanted = (field_text(ctx.header(b"x-file-name") or ""), ctx.word("file_name"))
+        name = file_name(wanted, renderer.extension, always=True)
         ctx.response_headers += [
             (b"content-type", renderer.content_type.encode()),
-            (b"content-disposition", f'attachment; filename="{name}"'.encode()),
+            (b"content-disposition", disposition("attachment", name)),
         ]
         if isinstance(answer, Stream):
             ctx.payload = renderers.rendered(renderer, answer.rows())

@@ -7,11 +7,16 @@ from typing import Any
 from ..errors import DefinitionError
 from ..resource import Resource
 
-_KEYS = {"name", "description", "schema", "summary", "unique", "indexes", "parents"}
+_TEXTS = ("schema", "owner")
+_LISTS = ("summary", "unique", "indexes", "admin_only", "admin_fields")
+_KEYS = {"name", "description", "parents", *_TEXTS, *_LISTS}
 
 
 def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
-    """A resource out of its declaration: `name`, `description`, `schema`, `summary`, `unique`, `indexes`, `parents`."""
+    """A resource out of its declaration, whose keys are attributes of `Resource`, and `description`.
+
+    They are `name`, `schema`, `summary`, `unique`, `indexes`, `parents`, `owner`, `admin_only` and `admin_fields`.
+    """
     unknown = sorted(set(declared) - _KEYS)
     if unknown:
         raise DefinitionError(f"unknown keys {', '.join(unknown)}; there are {', '.join(sorted(_KEYS))}")
@@ -20,10 +25,8 @@ def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
         raise DefinitionError("name is empty: write the noun that the resource answers to")
     description = _text("description", declared.get("description", f"Documents of the kind {name}."))
     facts: dict[str, Any] = {"name": name, "__doc__": description}
-    for key in ("summary", "unique", "indexes"):
-        if key in declared:
-            facts[key] = _names(key, declared[key])
-    facts["schema"] = _text("schema", declared.get("schema", ""))
+    facts |= {key: _names(key, declared[key]) for key in _LISTS if key in declared}
+    facts |= {key: _text(key, declared.get(key, "")) for key in _TEXTS}
     parents = declared.get("parents", {})
     if not isinstance(parents, dict) or not all(isinstance(field, str) for field in parents.values()):
         raise DefinitionError('parents must be a table of nouns and fields, such as users = "owner_id"')
@@ -35,7 +38,7 @@ def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
 
 def _names(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DefinitionError(f"{key} must be a list of field names")
+        raise DefinitionError(f"{key} must be a list of {'operations' if key == 'admin_only' else 'field names'}")
     return tuple(value)
 
 

@@ -15,11 +15,19 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
 - `version()` has changed at the latest in the turn of the event loop after the one in which a write of anybody, in any
   process, is visible to `get`, and before that write is acknowledged to its writer.
+
+A **blob** is bytes that never change: a recording, a photo, a fax. It is written piece by piece before any document
+knows of it, and becomes part of one with a `Keep` in the same write as the document that names it:
+
+- A blob that is not kept is as good as not there, and is destroyed some hours after it was begun at the latest.
+- A kept blob is complete, and stays for as long as its document does: a Delete with `purge`, and expiry, destroy the
+  blobs of a document with it; a soft Delete keeps them aside, and nobody can read them any more.
+- Whoever reads a blob while it is destroyed gets all of its bytes, or StoreUnavailable, never fewer bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -29,6 +37,9 @@ from msgspec.structs import replace
 from ..filters import Filter
 
 Body = dict[str, Any]
+
+# The most bytes that a piece of a blob has when it is read.
+BLOB_PIECE = 256 * 1024
 
 
 class Document(Struct, frozen=True):
@@ -175,7 +186,44 @@ class Guard(Struct, frozen=True):
     told: str = ""
 
 
-Change = Insert | Replace | Delete | Guard
+class StoredBlob(Struct, frozen=True):
+    """Bytes in the store: the id by which they are read, how many they are, and their SHA-256 in hex digits."""
+
+    id: str
+    size: int
+    sha256: str
+
+
+class Keep(Struct, frozen=True):
+    """Make a finished blob part of a document of its tenant, which may be inserted in the same write."""
+
+    blob: StoredBlob
+    tenant: str
+    kind: str
+    document: str
+
+
+class Drop(Struct, frozen=True):
+    """Destroy a kept blob of a tenant; one that is not there is no error."""
+
+    tenant: str
+    blob: str
+
+
+Change = Insert | Replace | Delete | Guard | Keep | Drop
+
+
+class BlobWriter(Protocol):
+    """A blob that is being written."""
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next piece; StoreUnavailable if there is no room for it."""
+
+    async def finish(self) -> StoredBlob:
+        """Make sure that all pieces are as safe as an acknowledged write; none can be added after this."""
+
+    async def discard(self) -> None:
+        """Leave nothing of it, unless it was kept; may be called at any time, and again."""
 
 
 class Store(Protocol):
@@ -200,7 +248,16 @@ class Store(Protocol):
         """Up to `limit` whole documents of the listing, for code that needs their private parts."""
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
-        """Carry out all the changes or none; the documents as they now stand, None for a Delete or a Guard."""
+        """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
+
+    async def new_blob(self) -> BlobWriter:
+        """Begin a blob; nobody can read it before a `Keep` of it is written."""
+
+    def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a kept blob from `start` on, `length` of them or all, in pieces of at most 256 KiB.
+
+        BlobMissing, with the first piece, if the tenant keeps no such blob.
+        """
 
     async def health(self) -> str:
         """A short sentence about the store that answers; raises StoreUnavailable if it does not."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from ..errors import SettingsError
+from ..settings import Limits
 from . import Store
 
 FORMS = "memory:, sqlite:///file.db (in the working folder) or sqlite:////folder/file.db"
@@ -16,13 +17,20 @@ Clock = Callable[[], float]
 Factory = Callable[[str, Clock], Store]
 
 
-def store_at(url: str, clock: Clock = time.time, others: Mapping[str, Factory] | None = None) -> Store:
+def store_at(
+    url: str,
+    clock: Clock = time.time,
+    others: Mapping[str, Factory] | None = None,
+    limits: Limits | None = None,
+) -> Store:
     """The store that a URL names, not yet open; `clock` gives Unix seconds. Its code is imported only now.
 
-    `others` are the stores of plugins, by the scheme of their URLs.
+    `others` are the stores of plugins, by the scheme of their URLs; how long they take is their own concern.
     """
     scheme = urlsplit(url).scheme
-    made = SCHEMES.get(scheme) or (others or {}).get(scheme)
+    if scheme in SCHEMES:
+        return SCHEMES[scheme](url, clock, limits or Limits())
+    made = (others or {}).get(scheme)
     if made is None:
         # NOTE: the URL is not repeated, since those of other stores hold passwords.
         also = f", or the URL of {', '.join(sorted(others))}" if others else ""
@@ -30,7 +38,7 @@ def store_at(url: str, clock: Clock = time.time, others: Mapping[str, Factory] |
     return made(url, clock)
 
 
-def _memory(url: str, clock: Clock) -> Store:
+def _memory(url: str, clock: Clock, limits: Limits) -> Store:
     from .memory import MemoryStore
 
     if url not in ("memory:", "memory://"):
@@ -38,14 +46,14 @@ def _memory(url: str, clock: Clock) -> Store:
     return MemoryStore(clock)
 
 
-def _sqlite(url: str, clock: Clock) -> Store:
+def _sqlite(url: str, clock: Clock, limits: Limits) -> Store:
     from .sqlite import SqliteStore
 
     # NOTE: cut by hand, as a file's name may hold `?`, `#` and `%`, which mean something in a URL.
     path = url.removeprefix("sqlite:///")
     if path == url or not path.strip("/"):
         raise SettingsError([f"{url!r} names no file; write {FORMS}"], "store")
-    return SqliteStore(path, clock=clock)
+    return SqliteStore(path, read_seconds=limits.store_seconds, write_seconds=limits.write_seconds, clock=clock)
 
 
-SCHEMES: dict[str, Factory] = {"memory": _memory, "sqlite": _sqlite}
+SCHEMES: dict[str, Callable[[str, Clock, Limits], Store]] = {"memory": _memory, "sqlite": _sqlite}

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import orjson
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, GuardFailed, RevisionConflict, StoreUnavailable, UniqueConflict
+from ..errors import BlobMissing, DocumentMissing, GuardFailed, RevisionConflict, StoreUnavailable, UniqueConflict
 from ..filters import field_at, matches
-from . import Change, Delete, Document, Guard, Insert, Kind, Query, Replace, Rows, listing_key
-
-Undo = list[Callable[[], None]]
+from . import (
+    BLOB_PIECE,
+    Change,
+    Delete,
+    Document,
+    Drop,
+    Guard,
+    Insert,
+    Keep,
+    Kind,
+    Query,
+    Replace,
+    Rows,
+    listing_key,
+)
+from .memory_blobs import MemoryBlobs, MemoryBlobWriter, Undo
 
 
 class MemoryStore:
@@ -28,6 +41,7 @@ class MemoryStore:
         self._kinds: dict[str, Kind] = {}
         self._shelves: dict[tuple[str, str], _Shelf] = {}
         self._aside: list[Document] = []
+        self._blobs = MemoryBlobs(clock)
         self._version = 0
 
     async def open(self, kinds: Iterable[Kind]) -> None:
@@ -75,7 +89,7 @@ class MemoryStore:
         return list(islice(self._listing(query), query.limit))
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
-        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
+        """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
         undo: Undo = []
         try:
             done = [self._carry_out(change, undo) for change in changes]
@@ -93,6 +107,19 @@ class MemoryStore:
             await self.write([Insert(document)])
             count += 1
         return count
+
+    async def new_blob(self) -> MemoryBlobWriter:
+        """Begin a blob."""
+        return self._blobs.new()
+
+    async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
+        kept = self._blobs.get(tenant, id)
+        if kept is None or await self.get(*kept.owner) is None:
+            raise BlobMissing(tenant, id)
+        end = len(kept.content) if length is None else min(start + length, len(kept.content))
+        for place in range(start, end, BLOB_PIECE):
+            yield kept.content[place : min(place + BLOB_PIECE, end)]
 
     async def health(self) -> str:
         """How many documents are held."""
@@ -147,9 +174,17 @@ class MemoryStore:
             case Delete(tenant, kind, id, revision, purge):
                 current = self._current(tenant, kind, id, revision)
                 self._take(current, undo)
+                self._blobs.leave(current, undo, aside=not purge)
                 if not purge:
                     self._aside.append(current)
                     undo.append(lambda: self._aside.remove(current))
+                return None
+            case Keep(_, tenant, kind, document_id):
+                self._current(tenant, kind, document_id, None)
+                self._blobs.keep(change, undo)
+                return None
+            case Drop():
+                self._blobs.drop(change, undo)
                 return None
 
     def _current(self, tenant: str, kind: str, id: str, revision: int | None) -> Document:
@@ -167,6 +202,7 @@ class MemoryStore:
             if self._live(other):
                 raise UniqueConflict(document.kind, field)
             self._take(other, undo)
+            self._blobs.leave(other, undo, aside=False)
         self._shelves[document.tenant, document.kind] = shelf
         shelf.put(document)
         undo.append(lambda: shelf.take(document))

@@ -61,6 +61,7 @@ class Webhooks(Resource):
     anywhere = True  # what webhooks there can be is told outside of accounts too
     schema = "webhooks"
     summary = ("name", "hook", "uri", "enabled", REASON)
+    admin_only = ("*",)
     options: WebhookOptions = WebhookOptions()
 
     def __init__(self) -> None:

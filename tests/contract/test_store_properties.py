@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from crossbar.errors import StoreError
 from crossbar.filters import OPERATORS, Filter, text_of
-from crossbar.stores import Change, Delete, Document, Guard, Insert, Query, Replace
+from crossbar.stores import Change, Delete, Document, Drop, Guard, Insert, Keep, Query, Replace
 from crossbar.stores.memory import MemoryStore
 from crossbar.stores.sqlite import SqliteStore
 
@@ -226,6 +226,6 @@ def test_writes_have_the_same_effect(pair: Pair, story: list[list[Change] | Quer
 def _in_tenant(change: Change, tenant: str) -> Change:
     if isinstance(change, Guard):
         return replace(change, query=replace(change.query, tenant=tenant))
-    if isinstance(change, Delete):
+    if isinstance(change, Delete | Keep | Drop):
         return replace(change, tenant=tenant)
     return type(change)(replace(change.document, tenant=tenant))

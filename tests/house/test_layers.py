@@ -21,25 +21,27 @@ MODULES = ROOT / "modules"
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "life", "response", "sockets", "testing.", "protocol."),
-    5: ("pipeline", "plugins.", "explain", "demo."),
-    4: ("resource", "mounted", "opening", "rendering", "dialects.", "stores."),
+    6: ("app", "health", "life", "response", "sockets", "testing.", "protocol."),
+    5: ("pipeline", "walk", "overload", "plugins.", "explain", "demo."),
+    4: ("attachments", "downloads", "forms", "idempotency", "incoming", "listings", "parts", "uploads", "writing", "resource", "mounted", "opening", "rendering", "dialects.", "stores."),
     3: (
+        *("compression", "cors", "jsonp"),
         *("conditional", "endpoint", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
         *("hooks", "watch"),
+        *("roles", "templates"),
     ),
     2: ("context",),
     1: (
         *("target", "reply", "events", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
-        *("body", "ratelimit", "root_path", "schema_defaults"),
+        *("base64_pieces", "body", "media_types", "ratelimit", "restrictions", "root_path", "schema_defaults"),
     ),
-    0: ("errors", "settings", "log", "metrics", "_version"),
+    0: ("errors", "fields", "redaction", "settings.", "log", "metrics", "_version"),
 }
 
 # What a file may name for the type checker only, though it stands higher, and why.
 UPWARD: dict[str, tuple[frozenset[str], str]] = {
     "context": (
-        frozenset({"app", "auth", "dialects", "dispatch", "endpoint", "mounted", "registry"}),
+        frozenset({"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "incoming", "mounted", "registry"}),
         "a context carries what the stages above it learned; it makes none of it",
     ),
     "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),
@@ -54,9 +56,11 @@ UPWARD: dict[str, tuple[frozenset[str], str]] = {
 # Who may import what is not in the standard library; everybody else imports nothing of the kind.
 FOREIGN: dict[str, frozenset[str]] = {
     "auth": frozenset({"jwt"}),
+    "compression": frozenset({"backports", "brotli", "compression"}),
     "passwords": frozenset({"argon2"}),
     "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop", "watchfiles"}),
     "protocol.": frozenset({"httptools", "uvicorn", "websockets"}),
+    "parts": frozenset({"python_multipart"}),
     "sockets": frozenset({"starlette"}),
     "testing.": frozenset({"pytest", "starlette", "typing_extensions"}),
     "stores.mongo": frozenset({"bson", "pymongo"}),

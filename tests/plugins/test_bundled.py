@@ -13,7 +13,7 @@ from .tools import GOOD, app_with, with_modules, world_with, write
 
 BUNDLED_NAMES = [
     *("about", "accounts", "api_auth", "callflows", "cdrs", "devices", "directories", "groups", "lists", "menus"),
-    *("schemas", "temporal_rules", "token_auth", "user_auth", "users", "webhooks"),
+    *("schemas", "temporal_rules", "token_auth", "token_restrictions", "user_auth", "users", "webhooks"),
 ]
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from crossbar import Document, Insert, login_name
 from crossbar.resource import new_id
 from crossbar.testing import NOW, Client, Clock, World, make_store, small_world
 
+from .papers import Notes, Papers, made
 from .tools import SETTINGS, Away, Crashing, Home, Late
 
 _numbers = count(1)
@@ -75,3 +77,17 @@ async def home(world: World, client: Client) -> Home:
     pointer = Document.of("", "api_keys", sha256(key.encode()).hexdigest(), {"account_id": id}, now)
     await world.app.store.write([Insert(account), Insert(pointer)])
     return Home(world, client, id)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def papers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """An application of the test's own with documents that have files."""
+    world = await small_world(make_store(request.param, tmp_path), SETTINGS, endpoints=[Papers(), Notes()])
+    yield world
+    await world.app.stop()
+
+
+@pytest.fixture
+async def paper(papers: World) -> str:
+    """The path of a document that may have a cover and pages."""
+    return await made(await papers.client("customer"), "papers", {"title": "On numbers"})

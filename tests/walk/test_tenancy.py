@@ -484,12 +484,17 @@ async def test_a_disabled_ancestor_does_not_open_or_close_doors(family: Family) 
     assert 200 == (await family.client.patch(path, {"enabled": True})).status
 
 
-async def test_a_users_token_reaches_what_the_account_reaches(family: Family, world: World) -> None:
-    """A user of an account may go where the account may, and no further."""
+@pytest.mark.parametrize(("level", "entered"), [("admin", BELOW), ("user", ("self",))])
+async def test_where_the_people_of_an_account_may_go(
+    family: Family, world: World, level: str, entered: tuple[str, ...]
+) -> None:
+    """An administrator may go where the account may, and no further; a user stays in the account."""
     store = world.app.store
     user = await store.get(family.accounts["self"], "users", family.users["self"])
     document = await store.get("", "accounts", family.accounts["self"])
     assert document is not None
+    assert user is not None
+    await store.write([Replace(user.with_data(user.data() | {"priv_level": level}))])
     client = Client(world.app, world.app.tokens.mint(document, user, "cb_user_auth"))
     statuses = {who: (await client.get(f"/accounts/{id}/users")).status for who, id in family.accounts.items()}
-    assert dict.fromkeys(BELOW, 200) | dict.fromkeys(OTHERS, 404) == statuses
+    assert dict.fromkeys((*BELOW, *OTHERS), 404) | dict.fromkeys(entered, 200) == statuses

@@ -1,4 +1,4 @@
-"""Insert, Replace and Delete on the tables of the SQLite store; all of it runs on the writer's thread."""
+"""Insert, Replace, Delete and the other changes on the tables of the SQLite store; all of it runs on the writer's thread."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from itertools import groupby
 from msgspec.structs import replace
 
 from ...errors import DocumentMissing, GuardFailed, RevisionConflict, UniqueConflict
-from .. import Change, Delete, Document, Guard, Insert, Replace
+from .. import Change, Delete, Document, Drop, Guard, Insert, Keep, Replace
+from .blobs import Blobs
 from .listings import find_statement
 from .tables import Table, Tables, transaction
 
 
 def carry_out(
-    connection: sqlite3.Connection, tables: Tables, changes: Sequence[Change], now: int
+    connection: sqlite3.Connection, tables: Tables, blobs: Blobs, changes: Sequence[Change], now: int
 ) -> list[Document | None]:
     """Make the changes, within the caller's transaction; the caller undoes what was made before an error."""
     done: list[Document | None] = []
@@ -27,6 +28,13 @@ def carry_out(
                 done.append(_replace(connection, tables[document.kind], document, now))
             case Delete():
                 _delete(connection, tables[change.kind], change, now)
+                blobs.freed |= change.purge
+                done.append(None)
+            case Keep():
+                blobs.keep(connection, tables[change.kind], change, now)
+                done.append(None)
+            case Drop():
+                blobs.drop(connection, change)
                 done.append(None)
             case Guard(query, finds):
                 statement = find_statement(replace(query, limit=1), tables[query.kind], now)
@@ -36,7 +44,7 @@ def carry_out(
     return done
 
 
-def load(connection: sqlite3.Connection, tables: Tables, documents: Sequence[Document], now: int) -> None:
+def load(connection: sqlite3.Connection, tables: Tables, blobs: Blobs, documents: Sequence[Document], now: int) -> None:
     """Insert the documents in a transaction of their own."""
     try:
         with transaction(connection):
@@ -45,7 +53,7 @@ def load(connection: sqlite3.Connection, tables: Tables, documents: Sequence[Doc
     except sqlite3.IntegrityError:
         # One of them clashes: one by one, it turns out which, and whether with a document that is still alive.
         with transaction(connection):
-            carry_out(connection, tables, [Insert(document) for document in documents], now)
+            carry_out(connection, tables, blobs, [Insert(document) for document in documents], now)
 
 
 def sweep(connection: sqlite3.Connection, tables: Tables, now: int) -> bool:

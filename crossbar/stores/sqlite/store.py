@@ -5,7 +5,7 @@ they do; listings by reader threads; writes by one writer thread, which commits 
 Reads never wait for writes (write-ahead log). The file may be open in several processes of one machine.
 
 `file` opens it, `tables` lays it out, `listings` and `filters` put queries into SQL, `changes` writes, `threads` has
-the threads.
+the threads. Blobs are files beside it: `blobs` tells how.
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...errors import StoreUnavailable
+from ...errors import BlobMissing, StoreOverdue, StoreUnavailable
+from ...settings import Limits
 from .. import Change, Document, Kind, Query, Rows
+from . import blob_rows
+from .blob_files import BlobFiles
+from .blob_reader import read_pieces
+from .blob_writer import SqliteBlobWriter
+from .blobs import Blobs
 from .changes import carry_out, load, sweep
 from .file import connect, unavailable
 from .listings import Statement, find_statement, page_statement
@@ -34,6 +41,8 @@ INLINE_ROWS = 100
 CLOSE_WITHIN = 30.0
 HEALTH_WITHIN = 5.0
 
+LIMITS = Limits()
+
 T = TypeVar("T")
 
 
@@ -41,8 +50,9 @@ class SqliteStore:
     """Keeps documents in one file; acknowledged writes survive a crash of the process and, with FULL, of the machine.
 
     `synchronous` is SQLite's word for how sure a commit is: with `NORMAL` a power cut may take the last ones.
-    `readers` is how many listings can be read at a time. An inserted document is kept as it is given, with its
-    times and its revision. `clock` gives Unix seconds.
+    `readers` is how many listings can be read at a time. A listing may take `read_seconds`, and a change be written in
+    `write_seconds`, the time that they wait for others included; after that StoreOverdue is raised. An inserted
+    document is kept as it is given, with its times and its revision. `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -51,6 +61,8 @@ class SqliteStore:
         *,
         synchronous: str = "FULL",
         readers: int = 1,
+        read_seconds: float = LIMITS.store_seconds,
+        write_seconds: float = LIMITS.write_seconds,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if synchronous not in SYNCHRONOUS:
@@ -59,10 +71,13 @@ class SqliteStore:
         self.path = Path(os.path.abspath(path))
         self._synchronous = synchronous
         self._reader_count = readers
+        self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
         self._clock = clock
         self._tables = Tables()
         self._writer: Writer | None = None
         self._readers: Threads | None = None
+        self._blobs: Blobs | None = None
         self._inline: sqlite3.Connection | None = None
         self._opened = 0
         self._seen: int | None = None
@@ -71,8 +86,9 @@ class SqliteStore:
     async def open(self, kinds: Iterable[Kind]) -> None:
         """Open the file, made if it is missing, and make tables and indexes where these kinds need others."""
         wanted = tuple(kinds)
-        if self._writer is None:
-            self._writer = Writer(self.path, self._connect_writer, self._tidy)
+        if self._writer is None or self._blobs is None:
+            self._blobs = Blobs(BlobFiles(self.path, sync=self._synchronous != "NORMAL"))
+            self._writer = Writer(self.path, self._connect_writer, partial(self._tidy, self._blobs))
         tables = await self._writer.do(lambda connection: prepare(connection, self.path, wanted, self._now()))
         self._tables = Tables({**self._tables, **tables})
         if self._inline is None:
@@ -86,6 +102,7 @@ class SqliteStore:
         inline, self._inline = self._inline, None
         readers, self._readers = self._readers, None
         writer, self._writer = self._writer, None
+        blobs, self._blobs = self._blobs, None
         self._tables = Tables()
         # NOTE: the loop that was to look again may have been closed before its next turn.
         self._seen = None
@@ -95,6 +112,8 @@ class SqliteStore:
             await readers.stop(CLOSE_WITHIN)
         if writer is not None:
             await writer.stop(CLOSE_WITHIN)
+        if blobs is not None:
+            await asyncio.to_thread(blobs.files.close)
 
     def version(self) -> int | None:
         """A number that differs once anybody wrote to the file, in this process or another; asked for in a loop."""
@@ -142,21 +161,23 @@ class SqliteStore:
         ]
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
-        """Carry out all the changes or none; the documents as they now stand, None for a Delete."""
-        tables, asked = self._tables, tuple(changes)
-        return await self._write(lambda connection: carry_out(connection, tables, asked, self._now()), grouped=True)
+        """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
+        tables, blobs, asked = self._tables, self._opened_blobs(), tuple(changes)
+        return await self._write(
+            lambda connection: carry_out(connection, tables, blobs, asked, self._now()), grouped=True
+        )
 
     async def load(self, documents: Iterable[Document]) -> int:
         """Insert many documents and say how many, in transactions of 10,000; those before one that clashes stay.
 
         The documents are taken from the iterable on the writer's thread.
         """
-        tables, source = self._tables, iter(documents)
+        tables, blobs, source = self._tables, self._opened_blobs(), iter(documents)
 
         def load_some(connection: sqlite3.Connection) -> int:
             some = list(islice(source, LOAD_BATCH))
             if some:
-                load(connection, tables, some, self._now())
+                load(connection, tables, blobs, some, self._now())
             return len(some)
 
         count = 0
@@ -164,12 +185,44 @@ class SqliteStore:
             count += loaded
         return count
 
+    async def new_blob(self) -> SqliteBlobWriter:
+        """Begin a blob."""
+        blobs = self._opened_blobs()
+
+        async def discard(id: str) -> None:
+            # NOTE: asked behind the writes that wait, since a Keep is carried out even if its caller was cancelled.
+            await self._write(lambda connection: blobs.discard(connection, id), grouped=False)
+
+        return SqliteBlobWriter(blobs.files, discard)
+
+    async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
+        files, size = self._opened_blobs().files, self._blob_size(tenant, id)
+        try:
+            async for piece in read_pieces(files, id, size, start, size if length is None else min(start + length, size)):
+                yield piece
+        except FileNotFoundError as error:
+            # Dropped a moment ago, or damage.
+            self._blob_size(tenant, id)
+            raise files.failed(files.path(id), error) from error
+
+    def _blob_size(self, tenant: str, id: str) -> int:
+        """How many bytes the blob has; BlobMissing unless it belongs to a document that is alive."""
+        row = self._read(blob_rows.FIND, (id, tenant))
+        if row is None:
+            raise BlobMissing(tenant, id)
+        kind, document, size = row
+        if self._read(self._tables[kind.decode()].revision, (tenant, document.decode(), self._now())) is None:
+            raise BlobMissing(tenant, id)
+        return int(size)
+
     async def health(self) -> str:
         """The file and its size; StoreUnavailable if it cannot be written now."""
+        if self._writer is None:
+            raise self._closed()
         try:
-            async with asyncio.timeout(HEALTH_WITHIN):
-                size = await self._write(_size, grouped=True)
-        except TimeoutError:
+            size = await self._writer.do(_size, grouped=True, seconds=HEALTH_WITHIN)
+        except StoreOverdue:
             raise StoreUnavailable(
                 f"SQLite store {self.path}: no answer within {HEALTH_WITHIN:g} seconds; "
                 "another process may keep the file locked"
@@ -194,13 +247,20 @@ class SqliteStore:
         """The rows of a listing, read by a reader thread."""
         if self._readers is None:
             raise self._closed()
-        return await self._readers.do(lambda connection: connection.execute(*statement).fetchall())
+        return await self._readers.do(
+            lambda connection: connection.execute(*statement).fetchall(), seconds=self._read_seconds
+        )
 
     async def _write(self, work: Work[T], *, grouped: bool) -> T:
-        """What the work returns, once it is committed by the writer thread."""
+        """What the work returns, once it is committed by the writer thread; only what is grouped has a time limit."""
         if self._writer is None:
             raise self._closed()
-        return await self._writer.do(work, grouped=grouped)
+        return await self._writer.do(work, grouped=grouped, seconds=self._write_seconds if grouped else None)
+
+    def _opened_blobs(self) -> Blobs:
+        if self._blobs is None:
+            raise self._closed()
+        return self._blobs
 
     def _closed(self) -> StoreUnavailable:
         return StoreUnavailable(f"SQLite store {self.path}: it is not open; await open() first")
@@ -211,11 +271,14 @@ class SqliteStore:
     def _connect_reader(self) -> sqlite3.Connection:
         return connect(self.path)
 
-    def _tidy(self, connection: sqlite3.Connection) -> None:
+    def _tidy(self, blobs: Blobs, connection: sqlite3.Connection) -> None:
         """Destroy expired documents now and then: a batch a minute, or after every write while there are many."""
         now = self._now()
-        if now - self._swept >= SWEEP_EVERY and not sweep(connection, self._tables, now):
+        due = now - self._swept >= SWEEP_EVERY
+        if due and not sweep(connection, self._tables, now):
             self._swept = now
+        if due or blobs.freed:
+            blobs.tidy(connection, sweep=due)
 
 
 def _size(connection: sqlite3.Connection) -> int:

@@ -22,6 +22,7 @@ import orjson
 from ...errors import StoreUnavailable
 from ...filters import Path, field_at
 from .. import Document, Kind
+from .blob_rows import SCHEMA as BLOBS
 from .filters import literal
 
 LAYOUT = 1
@@ -190,6 +191,8 @@ def _claim(connection: sqlite3.Connection, file: FilePath) -> None:
     if not things:
         for sql in _SHARED:
             connection.execute(sql)
+    for sql in BLOBS:
+        connection.execute(sql)
 
 
 def _make(connection: sqlite3.Connection, file: FilePath, table: Table, now: int) -> None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
-from ...errors import StoreUnavailable
+from ...errors import StoreOverdue, StoreUnavailable
 from .file import unavailable
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ Work = Callable[[sqlite3.Connection], T]
 class Job:
     """What a thread is asked to do, for whom, and how it ended.
 
-    `grouped` work is written in one transaction with others, which the writer begins and ends.
+    `grouped` work is written in one transaction with others, which the writer begins and ends. Nobody waits any more for
+    work that is `dropped`.
     """
 
     work: Work[Any]
@@ -40,10 +41,14 @@ class Job:
     future: asyncio.Future[Any]
     result: Any = None
     error: Exception | None = None
+    begun: bool = False
+    dropped: bool = False
 
 
 class Threads:
     """Threads that share a queue of jobs; `connect` is called in each of them, when its first job comes."""
+
+    _interrupts = True
 
     def __init__(self, name: str, path: Path, connect: Callable[[], sqlite3.Connection], count: int = 1) -> None:
         self._path = path
@@ -51,19 +56,55 @@ class Threads:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._most = 16
         self._open = True
+        self._lock = Lock()
+        self._running: dict[Job, sqlite3.Connection] = {}
         self._threads = [Thread(target=self._run, name=f"{name} {n + 1}", daemon=True) for n in range(count)]
         for thread in self._threads:
             thread.start()
 
-    async def do(self, work: Work[T], *, grouped: bool = False) -> T:
-        """What the work returns or raises. A caller who stops waiting does not stop the work."""
+    async def do(self, work: Work[T], *, grouped: bool = False, seconds: float | None = None) -> T:
+        """What the work returns or raises; StoreOverdue if it takes longer than `seconds`.
+
+        Work that nobody waits for any more, because it is overdue or its caller was cancelled, is not begun. What has
+        begun is interrupted if it only reads, and finished if it writes.
+        """
         if not self._open:
             raise StoreUnavailable(f"SQLite store {self._path}: it was closed")
         loop = asyncio.get_running_loop()
         job = Job(work, grouped, loop, loop.create_future())
+        # PERF: a plain timer costs a third of `asyncio.timeout`, which has to cancel a task.
+        timer = loop.call_later(seconds, self._give_up, job, seconds) if seconds is not None else None
         self._jobs.put(job)
-        result: T = await job.future
+        try:
+            result: T = await job.future
+        except asyncio.CancelledError:
+            self._drop(job)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
         return result
+
+    def _drop(self, job: Job) -> None:
+        """Do not begin a job, or end it if it only reads."""
+        with self._lock:
+            job.dropped = True
+            if self._interrupts and job in self._running:
+                self._running[job].interrupt()
+
+    def _give_up(self, job: Job, seconds: float) -> None:
+        """Tell the caller of a job that it takes too long."""
+        if job.future.done():
+            return
+        self._drop(job)
+        told = f"SQLite store {self._path}: no answer within {seconds:g} seconds"
+        if self._interrupts:
+            error = StoreOverdue(f"{told}; ask for less at a time, or by fields that have an index")
+        elif job.begun:
+            error = StoreOverdue(f"{told}; what was to be written may have been", begun=True)
+        else:
+            error = StoreOverdue(f"{told}; others write, or keep the file locked; nothing was written")
+        job.future.set_exception(error)
 
     async def stop(self, seconds: float) -> None:
         """Finish what waits, close the connections and end the threads; StoreUnavailable if that takes longer."""
@@ -114,12 +155,22 @@ class Threads:
             self._attempt(connection, job)
 
     def _attempt(self, connection: sqlite3.Connection, job: Job) -> None:
+        # NOTE: the connection can be interrupted for as long as this job is what it does, and no longer.
+        with self._lock:
+            if job.dropped:
+                job.error = StoreOverdue(f"SQLite store {self._path}: nobody waits for this any more")
+                return
+            job.begun = True
+            self._running[job] = connection
         try:
             job.result = job.work(connection)
         except sqlite3.Error as error:
             job.error = unavailable(self._path, error)
         except Exception as error:
             job.error = error
+        finally:
+            with self._lock:
+                del self._running[job]
 
     def _rest(self, connection: sqlite3.Connection) -> None:
         """Called when a batch is handed back."""
@@ -134,6 +185,8 @@ class Writer(Threads):
     Every job of such a group has its own savepoint, so that one that fails leaves the others alone. If the
     commit fails, all have failed. `tidy` is called after every batch.
     """
+
+    _interrupts = False
 
     def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection], tidy: Work[None]) -> None:
         self._tidy = tidy

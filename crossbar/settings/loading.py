@@ -1,7 +1,5 @@
-"""Typed settings, declared once: their names, defaults, bounds and meaning.
+"""Settings out of their sources: a TOML file, the environment, the command line.
 
-Order of precedence, the later wins: the defaults below, a TOML file, the environment
-(`CROSSBAR__SERVER__PORT=9000`, read as TOML, or as it stands where the setting is text), the command line.
 All faults of all sources are reported together, each with its key and, for an unknown key, the nearest name.
 """
 
@@ -12,112 +10,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Struct, field
 
-from .errors import SettingsError
-
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Size = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[int, Meta(ge=1)]
-
-
-class Options(Struct, frozen=True, forbid_unknown_fields=True):
-    """One table of settings; plugins declare theirs as subclasses: `class SensorOptions(Options, frozen=True)`."""
-
-
-class Server(Options, frozen=True):
-    """Where the server listens, and as whom it answers."""
-
-    host: str = "127.0.0.1"
-    port: Port = 8000
-    workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    node: str = "crossbar"
-    grace: Seconds = 30
-    connections: Size = 1000
-    protocol: Literal["crossbar", "uvicorn"] = "crossbar"
-    admin: str = ""
-    origins: tuple[str, ...] = ()
-
-
-class StoreSettings(Options, frozen=True):
-    """Which store holds the documents."""
-
-    url: str = "sqlite:///crossbar.db"
-
-
-class Modules(Options, frozen=True):
-    """Which endpoint modules take part."""
-
-    folder: str = ""
-    disabled: tuple[str, ...] = ()
-    installed: bool = True
-    required: tuple[str, ...] = ()
-    start_seconds: Seconds = 10
-
-
-class Limits(Options, frozen=True):
-    """What one request may bring; sizes in bytes."""
-
-    target: Annotated[int, Meta(ge=64, le=16384)] = 8192
-    headers: Annotated[int, Meta(ge=1024, le=65536)] = 16384
-    header_count: Annotated[int, Meta(ge=10, le=1000)] = 100
-    segments: Annotated[int, Meta(ge=4, le=256)] = 32
-    segment: Annotated[int, Meta(ge=32, le=4096)] = 256
-    query_words: Annotated[int, Meta(ge=1, le=1000)] = 100
-    query_word: Annotated[int, Meta(ge=16, le=8192)] = 2048
-    body: Annotated[int, Meta(ge=1024, le=8388608)] = 1048576
-    body_seconds: Seconds = 60
-    depth: Annotated[int, Meta(ge=4, le=200)] = 64
-    keys: Size = 1000
-    key: Size = 256
-    nodes: Size = 100_000
-    pretty: Size = 262_144
-    handler_seconds: Seconds = 30
-    socket_message: Size = 65_536
-
-
-class Paging(Options, frozen=True):
-    """How listings are cut into pages."""
-
-    page_size: Annotated[int, Meta(ge=1, le=1000)] = 50
-    maximum: Annotated[int, Meta(ge=1, le=10_000)] = 1000
-    key_life: Seconds = 86_400
-    stream_rows: Annotated[int, Meta(ge=1, le=10_000)] = 500
-
-
-class Auth(Options, frozen=True):
-    """Tokens and passwords."""
-
-    token_life: Seconds = 3600
-    echo_token: bool = True
-    hash_memory: Annotated[int, Meta(ge=8, le=1024)] = 46
-    hash_threads: Annotated[int, Meta(ge=1, le=16)] = 2
-
-
-class Log(Options, frozen=True):
-    """What is written to standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    access: bool = True
-    slow: Size = 1000
-    blocked: Size = 200
-
-
-class Settings(Options, frozen=True):
-    """Everything that can be set."""
-
-    server: Server = field(default_factory=Server)
-    store: StoreSettings = field(default_factory=StoreSettings)
-    modules: Modules = field(default_factory=Modules)
-    limits: Limits = field(default_factory=Limits)
-    paging: Paging = field(default_factory=Paging)
-    auth: Auth = field(default_factory=Auth)
-    log: Log = field(default_factory=Log)
-    plugins: dict[str, dict[str, Any]] = {}
-
+from ..errors import SettingsError
+from .tables import Settings
 
 ENVIRONMENT_PREFIX = "CROSSBAR__"
 

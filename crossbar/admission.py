@@ -1,0 +1,220 @@
+"""Admission: what each request costs, from which bucket it is taken, and what happens when that is empty.
+
+A bucket belongs to a limit group, the client's address and the account that the path leads into. A request is charged
+once. That is done when the account is known for sure, after the stage `resolve`, so that no spelling of the path, no
+tunnelled verb and no account that does not exist or is somebody else's leads to a bucket of its own. What is refused
+before that is charged to the address alone, and if that bucket is empty, the refusal becomes a 429: who tries out
+tokens, ids or paths is bounded as well.
+
+The order in which costs are looked up is Kazoo's: `ACC.EP.VERB`, `ACC.EP`, `ACC`, `EP.VERB`, `EP`. After them comes what
+the endpoint says itself, and then 1.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from .dispatch import Bound
+from .endpoint import SOCKET, Endpoint
+from .errors import Refusal, TooManyRequests
+from .ratelimit import PERIODS, SECOND, Charge, Group, LocalTable, Quota, Table
+from .settings import Rate, RateGroup
+
+if TYPE_CHECKING:
+    from .context import Context
+
+DEFAULT = "default"
+"""The group of everything that names no other."""
+BUILT_IN: Mapping[str, RateGroup] = {"media": RateGroup(size=50, refill=5)}
+"""The groups that there are beside it, unless the settings say something else about them."""
+
+_REMEMBERED = 10_000
+
+
+class _Price(NamedTuple):
+    """What a route costs, from which bucket. Holding on to the route keeps its identity from being used again."""
+
+    group: Group
+    cost: int
+    bound: Bound | None
+
+
+class Admission:
+    """Charges requests, by the settings, to the buckets of a table."""
+
+    def __init__(self, settings: Rate, table: Table) -> None:
+        self._table = table
+        self._settings = settings
+        self._costs = dict(_flattened(settings.costs))
+        # The first words of costs: accounts, or endpoints.
+        self._firsts = frozenset(key.partition(".")[0] for key in self._costs)
+        self._groups: dict[str, Group] = {}
+        self._prices: dict[int, _Price] = {}
+        self._refused = _Price(self._group(DEFAULT), 1, None)
+
+    def charge(self, ctx: Context) -> None:
+        """Charge a request whose account is known; TooManyRequests if its bucket is short."""
+        bound = ctx.bound
+        if bound is None:
+            return
+        price = self._prices.get(id(bound)) or self._priced(bound, ctx.verb)
+        charge, wait = self._taken(ctx, price)
+        ctx.charge = charge
+        if wait:
+            raise TooManyRequests(retry=wait)
+
+    def charge_refusal(self, ctx: Context, refusal: Refusal) -> Refusal:
+        """Charge a request that is refused before it was charged; the refusal, or a 429 if the bucket is empty.
+
+        What is our own fault (5xx) is no reason to charge anybody, and OPTIONS is free.
+        """
+        if refusal.status >= 500 or ctx.method == "OPTIONS":
+            return refusal
+        price = self._refused
+        if ctx.bound is not None and ctx.tenant is not None:
+            price = self._prices.get(id(ctx.bound)) or self._priced(ctx.bound, ctx.verb)
+        ctx.charge, wait = self._taken(ctx, price)
+        return TooManyRequests(retry=wait) if wait else refusal
+
+    def refuse_unread(self, ctx: Context) -> None:
+        """Raise TooManyRequests, before a body is read, if the bucket that the path points to is quite empty.
+
+        Nothing is charged here. Where the verb decides about the bucket, or lets a request pass for nothing, it is
+        left to `charge`, which knows the verb.
+        """
+        nouns = ctx.target.nouns
+        endpoint = ctx.registry.names.get(nouns[-1].name) if nouns else None
+        if endpoint is None or len({route.group for route in endpoint.routes}) != 1 or self._some_are_free(endpoint):
+            return
+        account = ""
+        for name, args in nouns:
+            named = ctx.registry.names.get(name)
+            if named is None:
+                return  # an alias, whose meaning shows when the caller is known
+            if named.tenants and args:
+                account = args[0]
+        group = self._group(endpoint.routes[0].group or endpoint.limit_group)
+        found, now = self._table.look(f"{group.name} {address_of(ctx)} {account}")
+        if group.quota.left(found.until, now) < 1:
+            ctx.charge = Charge(group, 0, 0, -(-(found.until - now) // SECOND))
+            raise TooManyRequests(retry=group.quota.wait(found.until, 1, now))
+
+    def _taken(self, ctx: Context, price: _Price) -> tuple[Charge, int]:
+        """Take the tokens of a request: what became of it, and after how many seconds to come back if it was short."""
+        group, cost, _ = price
+        tenant = ctx.tenant or ""
+        if tenant and self._firsts and tenant.lower() in self._firsts:
+            cost = self._cost_in(tenant.lower(), ctx, cost)
+        quota = group.quota
+        if cost > quota.size:
+            cost = quota.size
+        # NOTE: as with Kazoo, a login that finds too few tokens takes them all, so that who guesses passwords has to wait.
+        drain = cost > 1 and (ctx.principal is None or not ctx.principal.account_id)
+        full_at, admitted, now = self._table.take(f"{group.name} {address_of(ctx)} {tenant}", quota, cost, drain=drain)
+        left = full_at - now
+        charge = Charge(
+            group, cost if admitted else 0, quota.left(full_at, now), -(-left // SECOND) if left > 0 else 0
+        )
+        return charge, 0 if admitted else quota.wait(full_at, cost, now)
+
+    def _priced(self, bound: Bound, verb: str) -> _Price:
+        """What a route costs, worked out once, for all accounts that no cost names."""
+        endpoint, route = bound.endpoint, bound.route
+        if len(self._prices) >= _REMEMBERED:
+            self._prices.clear()
+        price = self._first_of(f"{endpoint.name}.{_word(verb)}", endpoint.name)
+        if price is None:
+            price = endpoint.costs.get(route.name, 1)
+        found = _Price(self._group(route.group or endpoint.limit_group), price, bound)
+        self._prices[id(bound)] = found
+        return found
+
+    def _cost_in(self, account: str, ctx: Context, usual: int) -> int:
+        """What a request costs in an account that has costs of its own."""
+        names = [account]
+        if ctx.bound is not None:
+            place = f"{account}.{ctx.bound.endpoint.name}"
+            names = [f"{place}.{_word(ctx.verb)}", place, account]
+        found = self._first_of(*names)
+        return usual if found is None else found
+
+    def _first_of(self, *names: str) -> int | None:
+        return next((self._costs[name] for name in names if name in self._costs), None)
+
+    def _some_are_free(self, endpoint: Endpoint) -> bool:
+        """Whether something that the endpoint does may cost nothing."""
+        return 0 in endpoint.costs.values() or 0 in self._costs.values()
+
+    def _group(self, name: str) -> Group:
+        """The group of that name; one that nobody describes has a bucket of the default size."""
+        found = self._groups.get(name)
+        if found is None:
+            said = self._settings.groups.get(name) or BUILT_IN.get(name) or self._settings
+            found = self._groups[name] = Group(name, Quota(said.size, said.refill, PERIODS[said.per]))
+        return found
+
+
+def address_of(ctx: Context) -> str:
+    """The address that stands for whoever sent a request; empty if the server names none.
+
+    It is that of the other end of the connection. What the request says of itself, such as `X-Forwarded-For`, counts
+    only if a middleware in front, which knows its proxies, has put it into the scope.
+    """
+    client = ctx.scope.get("client")
+    host: str = client[0] if client else ""
+    return network_of(host) if ":" in host else host
+
+
+@lru_cache(4096)
+def network_of(host: str) -> str:
+    """The /64 of an IPv6 address: a network has no fewer, so its neighbours are the same client (RFC 4291, 2.5.4).
+
+    An IPv4 address in the clothes of an IPv6 one is itself.
+    """
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    inside: IPv4Address | None = address.ipv4_mapped
+    return str(inside) if inside is not None else f"{IPv6Address(int(address) >> 64 << 64)}/64"
+
+
+def table_of(settings: Rate, clock: Callable[[], float]) -> Table:
+    """The table that the settings name, by an application's clock: that of the process, or one that is shared."""
+
+    def ticks() -> int:
+        return int(clock() * SECOND)
+
+    # NOTE: the time of day can be set back, the time since the start cannot; it counts unless somebody gives a clock.
+    told = _monotonic if clock is time.time else ticks
+    if not settings.shared:
+        return LocalTable(told)
+    from .shared_table import SharedTable
+
+    return SharedTable(Path(settings.shared), told)
+
+
+def _monotonic() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def _flattened(costs: Mapping[str, object], prefix: str = "") -> list[tuple[str, int]]:
+    """The costs by their dotted keys, however they were nested; no key is another one in capital letters."""
+    found: list[tuple[str, int]] = []
+    for key, value in costs.items():
+        dotted = f"{prefix}{key}".lower()
+        if isinstance(value, Mapping):
+            found += _flattened(value, f"{dotted}.")
+        elif isinstance(value, int):
+            found.append((dotted, value))
+    return found
+
+
+def _word(verb: str) -> str:
+    """A verb as costs have it."""
+    return "socket" if verb == SOCKET else verb.lower()

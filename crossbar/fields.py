@@ -1,0 +1,65 @@
+"""Header fields of responses: those that all carry, several that become one, and which are fit for the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+Fields = list[tuple[bytes, bytes]]
+
+SECURE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+"""What every response carries: its type is not to be guessed, it loads and runs nothing, no page frames it, the address
+with its query goes nowhere, and no cache keeps it."""
+
+_NAMES = frozenset(name for name, _ in SECURE)
+_DEPENDS = b"Accept, Accept-Encoding, Authorization, X-Auth-Token"
+_NAME = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
+# RFC 9110, 5.5: visible characters, blanks and tabs, and the bytes beyond ASCII.
+_VALUE = re.compile(rb"[\t -~\x80-\xff]*")
+
+
+def secure(headers: Fields) -> None:
+    """Add what every response carries; a field that the response brings itself stays as it is.
+
+    What may be kept by a cache says what it depends on (RFC 9110, 12.5.5); of what may not, nobody asks.
+    """
+    for name, _ in headers:
+        if name in _NAMES:
+            break
+    else:
+        headers += SECURE
+        return
+    brought = dict(headers)
+    headers += [pair for pair in SECURE if pair[0] not in brought]
+    if b"no-store" not in brought.get(b"cache-control", b"no-store"):
+        vary(headers, _DEPENDS)
+
+
+def vary(headers: Fields, names: bytes) -> None:
+    """Name request fields in `Vary`, beside those that it names already."""
+    for position, (name, value) in enumerate(headers):
+        if name == b"vary":
+            known = {part.strip().lower() for part in value.split(b",")}
+            if b"*" not in known:
+                more = [part for part in names.split(b", ") if part.lower() not in known]
+                headers[position] = (name, b", ".join([value, *more]))
+            return
+    headers.append((b"vary", names))
+
+
+def fit(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    """The fields with their names in lower case; ValueError if one of them would break out of its line."""
+    return tuple([(_checked(name, value).lower(), value) for name, value in headers])
+
+
+def _checked(name: bytes, value: bytes) -> bytes:
+    if not isinstance(name, bytes) or not isinstance(value, bytes):
+        raise TypeError(f"the header field {name!r} is not made of bytes")
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ValueError(f"the header field {name[:64]!r} has a control character in its name or value")
+    return name

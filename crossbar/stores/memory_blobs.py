@@ -1,0 +1,130 @@
+"""Blobs in memory: bytes in dicts, each rule of the port in its plainest form."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+from msgspec import Struct
+
+from ..errors import StoreError
+from . import Document, Drop, Keep, StoredBlob
+
+Undo = list[Callable[[], None]]
+
+# How many seconds after its beginning a blob that was not kept is destroyed.
+WAITS = 24 * 3600
+
+
+class Waiting(Struct, frozen=True):
+    """A finished blob that no document has yet; `begun` is in Unix seconds."""
+
+    blob: StoredBlob
+    content: bytes
+    begun: float
+
+
+class Kept(Struct, frozen=True):
+    """A blob of a document, which is named by tenant, kind and id."""
+
+    blob: str
+    owner: tuple[str, str, str]
+    content: bytes
+
+
+class MemoryBlobs:
+    """The blobs of a store in memory; each change appends to `undo` what takes it back."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._waiting: dict[str, Waiting] = {}
+        self._kept: dict[str, Kept] = {}
+        self._owned: dict[tuple[str, str, str], list[Kept]] = {}
+        self._aside: list[Kept] = []
+
+    def new(self) -> MemoryBlobWriter:
+        """Begin a blob; those that were begun a day ago and not kept are destroyed."""
+        now = self._clock()
+        for id in [id for id, waiting in self._waiting.items() if now - waiting.begun >= WAITS]:
+            del self._waiting[id]
+        return MemoryBlobWriter(self._waiting, now)
+
+    def get(self, tenant: str, id: str) -> Kept | None:
+        """The blob if this tenant keeps it."""
+        kept = self._kept.get(id)
+        return kept if kept and kept.owner[0] == tenant else None
+
+    def keep(self, change: Keep, undo: Undo) -> None:
+        """Make a blob part of a document; StoreError if it does not wait for one."""
+        id = change.blob.id
+        waiting = self._waiting.get(id)
+        if waiting is None or waiting.blob != change.blob or self._clock() - waiting.begun >= WAITS:
+            raise StoreError(f"blob {id!r} cannot be kept: it was not finished, was discarded, or is kept already")
+        del self._waiting[id]
+        undo.append(lambda: self._waiting.__setitem__(id, waiting))
+        kept = Kept(id, (change.tenant, change.kind, change.document), waiting.content)
+        self._put(kept)
+        undo.append(lambda: self._take(kept))
+
+    def drop(self, change: Drop, undo: Undo) -> None:
+        """Destroy a blob that the tenant keeps."""
+        kept = self.get(change.tenant, change.blob)
+        if kept is not None:
+            self._take(kept)
+            undo.append(lambda: self._put(kept))
+
+    def leave(self, document: Document, undo: Undo, *, aside: bool) -> None:
+        """Destroy the blobs of a document that goes, or keep them aside with it."""
+        owned = self._owned.get((document.tenant, document.kind, document.id))
+        for kept in list(owned or ()):
+            self._take(kept)
+            undo.append(partial(self._put, kept))
+            if aside:
+                self._aside.append(kept)
+                undo.append(partial(self._aside.remove, kept))
+
+    def _put(self, kept: Kept) -> None:
+        self._kept[kept.blob] = kept
+        self._owned.setdefault(kept.owner, []).append(kept)
+
+    def _take(self, kept: Kept) -> None:
+        del self._kept[kept.blob]
+        self._owned[kept.owner].remove(kept)
+        if not self._owned[kept.owner]:
+            del self._owned[kept.owner]
+
+
+class MemoryBlobWriter:
+    """Collects the pieces of a blob; what is finished goes to `waiting`."""
+
+    def __init__(self, waiting: dict[str, Waiting], begun: float) -> None:
+        self._waiting = waiting
+        self._begun = begun
+        self._pieces: list[bytes] | None = []
+        self._blob: StoredBlob | None = None
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next piece; StoreError after the end."""
+        if self._pieces is None:
+            raise StoreError("a blob that was finished or discarded takes no more")
+        self._pieces.append(bytes(piece))
+
+    async def finish(self) -> StoredBlob:
+        """The blob that the pieces make; the same one when asked again."""
+        if self._blob is not None:
+            return self._blob
+        if self._pieces is None:
+            raise StoreError("a blob that was discarded cannot be finished")
+        content, self._pieces = b"".join(self._pieces), None
+        self._blob = StoredBlob(uuid4().hex, len(content), hashlib.sha256(content).hexdigest())
+        self._waiting[self._blob.id] = Waiting(self._blob, content, self._begun)
+        return self._blob
+
+    async def discard(self) -> None:
+        """Forget the pieces, unless a document has them."""
+        self._pieces = None
+        blob, self._blob = self._blob, None
+        if blob is not None:
+            self._waiting.pop(blob.id, None)

@@ -1,0 +1,99 @@
+"""A request on its walk through the stages; every refusal and every crash ends in the dialect's error form."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from .context import Context
+from .dialects import choose
+from .errors import (
+    BadIdentifier,
+    BlobMissing,
+    Conflict,
+    Fault,
+    Refusal,
+    StoreError,
+    StoreOverdue,
+    StoreUnavailable,
+    TimedOut,
+    Unavailable,
+)
+from .fields import fit
+from .pipeline import STAGES, Stage
+from .uploads import forget
+from .watch import blame, is_failure
+
+logger = logging.getLogger("crossbar")
+
+
+async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
+    """Take a request through all stages; whatever happens, the context holds a response in the end.
+
+    Only the exceptions that the application's host wants to see itself (`propagate`) pass through.
+    """
+    try:
+        for stage in stages:
+            ctx.stage = stage.__name__
+            waiting = stage(ctx)
+            if waiting is not None:
+                await waiting
+    except ctx.app.propagate:
+        raise
+    except BlobMissing as missing:
+        refuse(ctx, BadIdentifier(cause=missing.id))
+    except Refusal as refusal:
+        refuse(ctx, refusal)
+    except StoreUnavailable as error:
+        logger.error("store: %s (request %s)", error, ctx.request_id)
+        refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
+    except StoreOverdue as error:
+        logger.error("store: %s (request %s)", error, ctx.request_id)
+        refuse(ctx, TimedOut(_OVERDUE[error.begun]))
+    except StoreError as error:
+        refuse(ctx, Conflict(str(error)))
+    except BaseException as error:
+        # NOTE: the watch cancels what takes too long; anybody else who cancels means the whole task.
+        if ctx.late and isinstance(error, asyncio.CancelledError):
+            refuse(ctx, overdue(ctx))
+        elif is_failure(error):
+            logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
+            refuse(ctx, Fault())
+        else:
+            raise
+    finally:
+        if ctx.pending:
+            await forget(ctx)
+
+
+_OVERDUE = {
+    False: "the datastore took too long, and nothing was changed; ask for less at a time, or try again later",
+    True: "the datastore took too long; what was to be changed may have been: look before you repeat it",
+}
+
+
+def overdue(ctx: Context) -> TimedOut:
+    """The refusal of a request that took too long; the log says whose code it was."""
+    seconds = ctx.app.settings.limits.handler_seconds
+    logger.error("stage %s of %s took over %d s (request %s)", ctx.stage, blame(ctx), seconds, ctx.request_id)
+    return TimedOut(f"the request took longer than {seconds} seconds and was cancelled")
+
+
+def refuse(ctx: Context, refusal: Refusal) -> None:
+    """Turn a refusal into the dialect's error response, or into a 429 if whoever is refused asks too often."""
+    if ctx.charge is None and ctx.app.admission is not None:
+        refusal = ctx.app.admission.charge_refusal(ctx, refusal)
+    if refusal.headers:
+        try:
+            refusal.headers = fit(refusal.headers)
+        except (TypeError, ValueError):
+            logger.exception("%s refuses with headers that cannot be sent (request %s)", blame(ctx), ctx.request_id)
+            refusal = Fault()
+    ctx.reason = refusal.word
+    if not hasattr(ctx, "dialect"):
+        # NOTE: it may be a dialect that failed; the first one is Crossbar's own.
+        ctx.dialect = ctx.app.dialects[0]
+        with suppress(Exception):
+            ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
+    ctx.dialect.failure(ctx, refusal)
