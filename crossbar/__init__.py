@@ -11,6 +11,7 @@ from ._version import __version__
 
 if _typing.TYPE_CHECKING:
     from .app import Crossbar
+    from .attachments import blob_of, files_of
     from .auth import ANONYMOUS, Authenticator, Authorizer, Principal, enabled
     from .context import Context
     from .dates import gregorian
@@ -29,16 +30,18 @@ if _typing.TYPE_CHECKING:
         NotFound,
         Refusal,
         TimedOut,
+        TooManyRequests,
         Unauthorized,
         Unavailable,
         UnsupportedMediaType,
         Violation,
     )
+    from .files import copy_files, drop_files
     from .filters import Filter, holding, where
     from .hooks import Hook, after, before, within
     from .incoming import File
     from .listings import every, listing
-    from .log import AccessLog
+    from .log import AccessLog, RedactingFormatter
     from .mounted import Mounted
     from .passwords import find_user, login_name, password_secrets
     from .registry import Match, Registry
@@ -94,6 +97,7 @@ __all__ = [
     "Page",
     "Principal",
     "Query",
+    "RedactingFormatter",
     "Refusal",
     "Registry",
     "Renderer",
@@ -107,6 +111,7 @@ __all__ = [
     "Stream",
     "Target",
     "TimedOut",
+    "TooManyRequests",
     "Unauthorized",
     "Unavailable",
     "UnsupportedMediaType",
@@ -116,9 +121,13 @@ __all__ = [
     "action",
     "after",
     "before",
+    "blob_of",
+    "copy_files",
     "created",
+    "drop_files",
     "enabled",
     "every",
+    "files_of",
     "find_user",
     "gregorian",
     "holding",
@@ -135,6 +144,10 @@ __all__ = [
 # Where each name is at home; the type checker reads the same from the imports above.
 _HOMES = {
     "app": ("Crossbar",),
+    "attachments": (
+        "blob_of",
+        "files_of",
+    ),
     "auth": (
         "ANONYMOUS",
         "Authenticator",
@@ -163,10 +176,15 @@ _HOMES = {
         "NotFound",
         "Refusal",
         "TimedOut",
+        "TooManyRequests",
         "Unauthorized",
         "Unavailable",
         "UnsupportedMediaType",
         "Violation",
+    ),
+    "files": (
+        "copy_files",
+        "drop_files",
     ),
     "filters": (
         "Filter",
@@ -184,7 +202,10 @@ _HOMES = {
         "every",
         "listing",
     ),
-    "log": ("AccessLog",),
+    "log": (
+        "AccessLog",
+        "RedactingFormatter",
+    ),
     "mounted": ("Mounted",),
     "passwords": (
         "find_user",

@@ -6,23 +6,21 @@ tunnelled verb and no account that does not exist or is somebody else's leads to
 before that is charged to the address alone, and if that bucket is empty, the refusal becomes a 429: who tries out
 tokens, ids or paths is bounded as well.
 
-The order in which costs are looked up is Kazoo's: `ACC.EP.VERB`, `ACC.EP`, `ACC`, `EP.VERB`, `EP`. After them comes what
-the endpoint says itself, and then 1.
+The order in which costs are looked up is Kazoo's: `ACC.EP.VERB`, `ACC.EP`, `ACC`, `EP.VERB`, `EP`. After them comes
+what the endpoint says itself, and then 1.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .dispatch import Bound
 from .endpoint import SOCKET, Endpoint
 from .errors import Refusal, TooManyRequests
-from .ratelimit import PERIODS, SECOND, Charge, Group, LocalTable, Quota, Table
+from .ratelimit import PERIODS, SECOND, Charge, Group, Quota, Table
 from .settings import Rate, RateGroup
 
 if TYPE_CHECKING:
@@ -36,7 +34,13 @@ BUILT_IN: Mapping[str, RateGroup] = {"media": RateGroup(size=50, refill=5)}
 _REMEMBERED = 10_000
 
 
-class _Price(NamedTuple):
+def charge(ctx: Context) -> None:
+    """5. May they ask once more: the tokens that it costs are taken from the bucket of address and account."""
+    if ctx.app.admission is not None:
+        ctx.app.admission.charge(ctx)
+
+
+class Price(NamedTuple):
     """What a route costs, from which bucket. Holding on to the route keeps its identity from being used again."""
 
     group: Group
@@ -54,17 +58,14 @@ class Admission:
         # The first words of costs: accounts, or endpoints.
         self._firsts = frozenset(key.partition(".")[0] for key in self._costs)
         self._groups: dict[str, Group] = {}
-        self._prices: dict[int, _Price] = {}
-        self._refused = _Price(self._group(DEFAULT), 1, None)
+        self._prices: dict[int, Price] = {}
+        self._refused = Price(self._group(DEFAULT), 1, None)
 
     def charge(self, ctx: Context) -> None:
         """Charge a request whose account is known; TooManyRequests if its bucket is short."""
-        bound = ctx.bound
-        if bound is None:
+        if ctx.bound is None:
             return
-        price = self._prices.get(id(bound)) or self._priced(bound, ctx.verb)
-        charge, wait = self._taken(ctx, price)
-        ctx.charge = charge
+        ctx.charge, wait = self._taken(ctx, self.price(ctx.bound, ctx.verb))
         if wait:
             raise TooManyRequests(retry=wait)
 
@@ -77,7 +78,7 @@ class Admission:
             return refusal
         price = self._refused
         if ctx.bound is not None and ctx.tenant is not None:
-            price = self._prices.get(id(ctx.bound)) or self._priced(ctx.bound, ctx.verb)
+            price = self.price(ctx.bound, ctx.verb)
         ctx.charge, wait = self._taken(ctx, price)
         return TooManyRequests(retry=wait) if wait else refusal
 
@@ -104,7 +105,7 @@ class Admission:
             ctx.charge = Charge(group, 0, 0, -(-(found.until - now) // SECOND))
             raise TooManyRequests(retry=group.quota.wait(found.until, 1, now))
 
-    def _taken(self, ctx: Context, price: _Price) -> tuple[Charge, int]:
+    def _taken(self, ctx: Context, price: Price) -> tuple[Charge, int]:
         """Take the tokens of a request: what became of it, and after how many seconds to come back if it was short."""
         group, cost, _ = price
         tenant = ctx.tenant or ""
@@ -113,25 +114,26 @@ class Admission:
         quota = group.quota
         if cost > quota.size:
             cost = quota.size
-        # NOTE: as with Kazoo, a login that finds too few tokens takes them all, so that who guesses passwords has to wait.
+        # NOTE: as with Kazoo, a login that finds too few tokens takes them all: who guesses has to wait.
         drain = cost > 1 and (ctx.principal is None or not ctx.principal.account_id)
         full_at, admitted, now = self._table.take(f"{group.name} {address_of(ctx)} {tenant}", quota, cost, drain=drain)
         left = full_at - now
-        charge = Charge(
-            group, cost if admitted else 0, quota.left(full_at, now), -(-left // SECOND) if left > 0 else 0
-        )
+        charge = Charge(group, cost if admitted else 0, quota.left(full_at, now), -(-left // SECOND) if left > 0 else 0)
         return charge, 0 if admitted else quota.wait(full_at, cost, now)
 
-    def _priced(self, bound: Bound, verb: str) -> _Price:
-        """What a route costs, worked out once, for all accounts that no cost names."""
+    def price(self, bound: Bound, verb: str) -> Price:
+        """What a route costs in all accounts that no cost names."""
+        # PERF: worked out once.
+        known = self._prices.get(id(bound))
+        if known is not None:
+            return known
         endpoint, route = bound.endpoint, bound.route
         if len(self._prices) >= _REMEMBERED:
             self._prices.clear()
-        price = self._first_of(f"{endpoint.name}.{_word(verb)}", endpoint.name)
-        if price is None:
-            price = endpoint.costs.get(route.name, 1)
-        found = _Price(self._group(route.group or endpoint.limit_group), price, bound)
-        self._prices[id(bound)] = found
+        cost = self._first_of(f"{endpoint.name}.{_word(verb)}", endpoint.name)
+        if cost is None:
+            cost = endpoint.costs.get(route.name, 1)
+        found = self._prices[id(bound)] = Price(self._group(route.group or endpoint.limit_group), cost, bound)
         return found
 
     def _cost_in(self, account: str, ctx: Context, usual: int) -> int:
@@ -182,25 +184,6 @@ def network_of(host: str) -> str:
         return host
     inside: IPv4Address | None = address.ipv4_mapped
     return str(inside) if inside is not None else f"{IPv6Address(int(address) >> 64 << 64)}/64"
-
-
-def table_of(settings: Rate, clock: Callable[[], float]) -> Table:
-    """The table that the settings name, by an application's clock: that of the process, or one that is shared."""
-
-    def ticks() -> int:
-        return int(clock() * SECOND)
-
-    # NOTE: the time of day can be set back, the time since the start cannot; it counts unless somebody gives a clock.
-    told = _monotonic if clock is time.time else ticks
-    if not settings.shared:
-        return LocalTable(told)
-    from .shared_table import SharedTable
-
-    return SharedTable(Path(settings.shared), told)
-
-
-def _monotonic() -> int:
-    return time.monotonic_ns() // 1000
 
 
 def _flattened(costs: Mapping[str, object], prefix: str = "") -> list[tuple[str, int]]:

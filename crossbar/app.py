@@ -20,6 +20,8 @@ from .auth import AUTHENTICATORS, Authenticator, Authorizer
 from .compression import compression_of
 from .context import Context
 from .cors import cors_of
+from .counters import Counters
+from .csv_table import CsvTable
 from .dates import iso
 from .dialects import Dialect
 from .dialects.crossbar import CrossbarDialect
@@ -27,13 +29,13 @@ from .endpoint import Endpoint
 from .health import probe
 from .life import Life
 from .log import AccessLog
-from .negotiation import CSV
+from .negotiation import CSV, NDJSON
 from .overload import Overload
 from .pagination import StartKeys
 from .plugins import Changes, Roster
 from .redaction import PRESENT
 from .registry import Registry
-from .renderers import CsvTable, Renderer
+from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
@@ -92,14 +94,14 @@ class Crossbar:
         self.trusts_tokens_first = not found
         self.authorizers: tuple[Authorizer, ...] = tuple(self.plugins.authorizers())
         rendering = self.plugins.things("renderers")
-        self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable} | {each.media_type: each for each in rendering}
+        self.renderers: dict[str, type[Renderer]] = {CSV: CsvTable, NDJSON: Lines}
+        self.renderers |= {each.media_type: each for each in rendering}
         self.offered = tuple(each.media_type for each in rendering)
         self.formats: dict[str, str] = {each.extension: each.media_type for each in rendering}
         self.store = store or _chosen(self.settings, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
-        rate, self._table = self.settings.rate, table_of(self.settings.rate, clock)
-        self.admission = Admission(rate, self._table) if rate.enabled else None
-        self.logins = Logins(self.settings.auth, self._table, address_of)
+        self._counters = Counters(self.settings, clock)
+        self.admission, self.logins = self._counters.admission, self._counters.logins
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
@@ -243,6 +245,7 @@ class Crossbar:
             opening.callback(self.access_log.flush)
         opening.push_async_callback(self.store.close)
         opening.callback(self.hasher.close)
+        opening.enter_context(self._counters)
         opening.callback(self.watch.stop)
         if self.compression is not None:
             opening.callback(self.compression.close)

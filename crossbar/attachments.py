@@ -29,7 +29,8 @@ MOST_FILES = 100
 """Files that one document may have in a slot for many."""
 _TRIES = 8
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_KEY = "attachments"
+KEY = "attachments"
+"""Where a document's private part names its files."""
 
 Method = Callable[..., Awaitable[Any]]
 
@@ -82,7 +83,7 @@ def files_of(document: Document, slot: Attachment) -> dict[str, Body]:
 
     `name`, `content_type`, `size` in bytes, `sha256` in hex digits, and `modified` in Unix seconds.
     """
-    kept = document.secrets().get(_KEY, {}).get(slot.name, {})
+    kept = document.secrets().get(KEY, {}).get(slot.name, {})
     if slot.many:
         return dict(kept)
     return {slot.name: kept} if kept else {}
@@ -187,9 +188,9 @@ async def _remove(resource: Resource, ctx: Context, slot: Attachment, file: str)
         _refuse_stale(ctx, known)
         private = document.secrets()
         if slot.many:
-            del private[_KEY][slot.name][file]
+            del private[KEY][slot.name][file]
         else:
-            del private[_KEY][slot.name]
+            del private[KEY][slot.name]
         body = resource.attached(ctx, document.data(), slot.name, None)
         changed = document.with_data(body).with_secrets(private)
         try:
@@ -207,7 +208,7 @@ def _with_file(
     """The document with a file in its slot, the changes that keep it and drop what was there, and its key."""
     slot = file.slot
     private = document.secrets()
-    slots = private.setdefault(_KEY, {})
+    slots = private.setdefault(KEY, {})
     key = slot.name
     if slot.many:
         slots = slots.setdefault(slot.name, {})

@@ -111,16 +111,16 @@ class Attempt:
 
             def begin(entry: Entry, now: int) -> Entry:
                 nonlocal passed
-                under_way, failures = divmod(entry.count, _UNDER_WAY)
+                under_way, failures = divmod(entry.much, _UNDER_WAY)
                 passed = under_way + failures < logins.most
-                return Entry(max(entry.until, now + logins.window), entry.count + _UNDER_WAY) if passed else entry
+                return Entry(max(entry.until, now + logins.window), entry.much + _UNDER_WAY) if passed else entry
 
             entry = logins.table.change(gate, begin)
             if passed:
                 return
-            if entry.count % _UNDER_WAY >= logins.most or waited >= _PATIENCE_SECONDS:
+            if entry.much % _UNDER_WAY >= logins.most or waited >= _PATIENCE_SECONDS:
                 found, now = logins.table.look(gate)
-                locked = found.count % _UNDER_WAY >= logins.most
+                locked = found.much % _UNDER_WAY >= logins.most
                 retry = -(-(found.until - now) // SECOND) if locked else 1
                 raise TooManyRequests("too many failed logins: wait and try again", retry=retry)
             await asyncio.sleep(_POLL_SECONDS)
@@ -138,7 +138,7 @@ class Attempt:
         """Forget the failures of this address at this account, wherever they were counted, and know it from now on."""
         table = self._logins.table
         found, now = table.look(self._pair)
-        forgiven = found.count % _UNDER_WAY
+        forgiven = found.much % _UNDER_WAY
         for gate in self._gates:
             self._change(gate, -forgiven, -1)
         if self._from not in self._gates:
@@ -152,13 +152,13 @@ class Attempt:
         window = self._logins.window
 
         def changed(entry: Entry, now: int) -> Entry:
-            busy, failed = divmod(entry.count, _UNDER_WAY)
+            busy, failed = divmod(entry.much, _UNDER_WAY)
             busy, failed = max(busy + under_way, 0), max(failed + failures, 0)
             if not busy and not failed:
                 return NOTHING
             return Entry(now + window if failures > 0 else entry.until, busy * _UNDER_WAY + failed)
 
-        return self._logins.table.change(key, changed).count % _UNDER_WAY
+        return self._logins.table.change(key, changed).much % _UNDER_WAY
 
 
 def delay(failures: int) -> float:

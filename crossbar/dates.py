@@ -1,4 +1,4 @@
-"""Times: Unix seconds inside, Gregorian seconds for Kazoo's clients, ISO 8601 in envelopes, HTTP's own in its fields."""
+"""Times: Unix seconds inside, Gregorian seconds for Kazoo's clients, ISO 8601 in envelopes, HTTP's own dates."""
 
 from __future__ import annotations
 

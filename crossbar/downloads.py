@@ -37,6 +37,13 @@ _SHOWN_KINDS = ("audio/", "image/", "video/")
 
 # A browser may keep what it has got for this user, but asks each time whether it is still the same.
 _ASK_AGAIN = (b"cache-control", b"private, no-cache")
+_DEPENDS = (b"vary", b"X-File-Name")
+# What is shown is put into a page of the browser's own, which has to load it; scripts stay forbidden.
+_VIEWER = (
+    b"content-security-policy",
+    b"default-src 'none'; img-src 'self'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'; "
+    b"frame-ancestors 'none'",
+)
 _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 
 
@@ -67,6 +74,8 @@ def deliver(ctx: Context, blob: Blob) -> AsyncIterator[bytes] | None:
         if len(ranges) == 1:
             facts.append((b"content-range", ranges[0].content_range(size)))
     facts += [(b"content-type", media_type), (b"content-disposition", called)]
+    if called.startswith(b"inline"):
+        facts.append(_VIEWER)
     if isinstance(content, bytes):
         _add(ctx, facts)
         ctx.payload = _joined(content, parts) if ranges else content
@@ -82,7 +91,7 @@ def _asked_ranges(ctx: Context, blob: Blob, content: bytes | Source, size: int, 
 
     The status becomes 304 if the client has the content already. PreconditionFailed, RangeNotSatisfiable.
     """
-    facts.append(_ASK_AGAIN)
+    facts += [_ASK_AGAIN, _DEPENDS]
     tag = _entity_tag(blob, content)
     if tag:
         facts.append((b"etag", tag.encode()))
@@ -156,6 +165,7 @@ def _disposition(blob: Blob, wanted: list[object], inline: bool) -> bytes:
 
 # The bytes that go out.
 
+
 def _parts(ranges: list[ByteRange], size: int, media_type: bytes) -> tuple[list[Part], bytes]:
     """What is sent for these ranges, and its media type: `multipart/byteranges` for more than one (14.6)."""
     if len(ranges) == 1:
@@ -179,7 +189,7 @@ def _joined(content: bytes, parts: list[Part]) -> bytes:
 
 
 async def _pieces(source: Source, parts: list[Part]) -> AsyncGenerator[bytes]:
-    """The parts of a content that is somewhere else, piece by piece; nothing is opened before the first is asked for."""
+    """The parts of a content that is not in memory, piece by piece; nothing is opened before the first is wanted."""
     ahead = b""
     for part in parts:
         if isinstance(part, bytes):

@@ -78,7 +78,7 @@ class Route(NamedTuple):
     `verb` is not set for an operation, which gets it from the dialect. `pattern` is the path of an action below the
     noun, with None for each parameter; `least` and `most` are the depths at which it answers. `slot` is the attachment
     that it is about, and `group` the limit group that it counts in, empty for the endpoint's. `provides` are the media
-    types of its replies, empty for the endpoint's.
+    types of its replies, empty for the endpoint's; `files` says whether an action takes files for all attachments.
     """
 
     name: str
@@ -90,6 +90,7 @@ class Route(NamedTuple):
     slot: Attachment | None = None
     group: str = ""
     provides: tuple[str, ...] = ()
+    files: bool = False
 
     @property
     def writes(self) -> bool:
@@ -97,11 +98,12 @@ class Route(NamedTuple):
         return self.operation in WRITES
 
 
-def action(spelling: str, *, provides: tuple[str, ...] = ()) -> Callable[[Method], Method]:
+def action(spelling: str, *, provides: tuple[str, ...] = (), files: bool = False) -> Callable[[Method], Method]:
     """Make a method answer to a verb and a path below its noun: `@action("POST {contact}/sync")`.
 
     Literals are tried before arguments. `provides` are the media types of its replies where they are not those of the
-    endpoint; `("*/*",)` is for a file, which is of the type that it is of. DefinitionError if the spelling is none.
+    endpoint; `("*/*",)` is for a file, which is of the type that it is of. With `files` it takes uploads, as `create`
+    does. DefinitionError if the spelling is none.
     """
     verb, _, path = spelling.partition(" ")
     segments = path.split("/")
@@ -113,7 +115,7 @@ def action(spelling: str, *, provides: tuple[str, ...] = ()) -> Callable[[Method
 
     def mark(method: Method) -> Method:
         pattern = tuple(None if part.startswith("{") else part for part in segments)
-        method.__dict__["crossbar_action"] = (verb, pattern, spelling, provides)
+        method.__dict__["crossbar_action"] = (verb, pattern, spelling, provides, files)
         return method
 
     return mark
@@ -146,6 +148,10 @@ class Endpoint:
     """The dotted field with the id of the user whose a document is, `id` for users themselves; empty for nobody's."""
     admin_fields: ClassVar[tuple[str, ...]] = ()
     """The dotted fields of a `Resource` that users may not set, also in documents of their own."""
+    chunked: ClassVar[bool] = False
+    """Whether its listings go out in pieces unless a client asks for something else; see streams.md."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """The columns of its listings as CSV, by the names that nested fields have there; empty for those of the schema."""
     limit_group: ClassVar[str] = "default"
     """The requests whose token bucket it shares; see limits.md."""
     costs: ClassVar[Mapping[str, int]] = {}
@@ -242,7 +248,7 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
     for name in dir(cls):
         marked = getattr(getattr(cls, name, None), "__dict__", {}).get("crossbar_action")
         if marked is not None:
-            verb, pattern, spelling, provides = marked
+            verb, pattern, spelling, provides, files = marked
             least, most = _arity(cls, name, getattr(cls, name))
             wanted = sum(part is None for part in pattern)
             if not least <= wanted <= most:
@@ -252,7 +258,7 @@ def _routes_of(cls: type[Endpoint]) -> Iterator[Route]:
                 )
             slot = getattr(cls, name).__dict__.get("crossbar_slot")
             group = MEDIA_GROUP if slot is not None else ""
-            yield Route(name, None, verb, pattern, len(pattern), len(pattern), slot, group, provides)
+            yield Route(name, None, verb, pattern, len(pattern), len(pattern), slot, group, provides, files)
 
 
 def _arity(cls: type[Endpoint], name: str, method: Any, first: str = "(self, ctx)") -> tuple[int, int]:
@@ -282,6 +288,9 @@ def _refuse_ambiguity(cls: type[Endpoint]) -> None:
                 continue
             wider = any(a is None and b is not None for a, b in pairs)
             narrower = any(a is not None and b is None for a, b in pairs)
+            # NOTE: the path of a file begins with an id, which is no word of an action: `inbox/{id}` hides nothing.
+            if wider and narrower and (one.slot is None) != (other.slot is None):
+                continue
             # Of two that cross, one would hide the other's verbs; the same path may well have several verbs.
             if (wider and narrower) or (wider == narrower and one.verb == other.verb):
                 raise DefinitionError(

@@ -222,10 +222,10 @@ def _is_plain(ctx: Context) -> bool:
 def _made(ctx: Context, changes: Sequence[Change]) -> Insert | Replace | None:
     """What makes the document, among all changes of a create: of the endpoint's own kind, if there is such a one."""
     name = ctx.bound.endpoint.name if ctx.bound is not None else ""
-    inserted = [change for change in changes if isinstance(change, Insert)]
-    replaced = [change for change in changes if isinstance(change, Replace)]
-    own = [change for change in (*inserted, *replaced) if change.document.kind == name]
-    return next(iter((*own, *inserted, *replaced)), None)
+    made: list[Insert | Replace] = [change for change in changes if isinstance(change, Insert)]
+    made += [change for change in changes if isinstance(change, Replace)]
+    own = [change for change in made if change.document.kind == name]
+    return next(iter((*own, *made)), None)
 
 
 def _place(document: Document) -> Body:

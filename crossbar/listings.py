@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import orjson
 from msgspec.structs import replace
 
+from .columns import columns_of
 from .context import Context
 from .filters import Filter, field_at, put_at
-from .pagination import Listing
+from .negotiation import JSON, NDJSON
+from .pagination import Listing, PageRequest
 from .reply import Answer, Page, Stream
 from .roles import own_of_kind
 from .stores import Body, Query, Rows
 
+_FILE_ROWS = 100
+
 
 async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
-    """The listing that the request asks for: a page of a kind's documents, or all of them as a stream."""
+    """The listing that the request asks for: a page of a kind's documents, or all of them as a stream.
+
+    As CSV, NDJSON or whatever else has a renderer, it is all of them unless the client asks for a page.
+    """
     wanted = ctx.listing()
+    page = wanted.page
     query = _query(ctx, wanted, tenant, kind, filters)
-    if not wanted.page.paginate:
-        return Stream(_pieces(ctx, query, wanted))
-    return Page(_projected(await ctx.app.store.page(query), wanted))
+    endpoint = ctx.bound.endpoint if ctx.bound is not None else None
+    columns = None
+    whole = not page.paginate
+    if ctx.media_type != JSON and ctx.media_type in ctx.app.renderers and endpoint is not None:
+        if kind == endpoint.name:
+            columns = columns_of(endpoint, ctx.app.schemas, wanted)
+        if "render" not in endpoint.overrides:
+            whole = whole or not page.asked
+            query = replace(query, lines=whole)
+    if whole:
+        rows = _rows_of_a_piece(ctx, page, as_file=query.lines)
+        return Stream(_pieces(ctx, replace(query, limit=rows), wanted), columns=columns, keyed=True)
+    chunked = page.chunked if page.chunked is not None else endpoint is not None and endpoint.chunked
+    # PERF: what fits into one piece is as well sent whole, and its length told.
+    if chunked and ctx.media_type == JSON:
+        rows = page.chunk or ctx.app.settings.paging.chunk_size
+        if rows < page.size:
+            return Stream(_pieces(ctx, replace(query, limit=rows), wanted, page.size), keyed=True, paged=True)
+    return Page(_projected(await ctx.app.store.page(query), wanted), columns)
 
 
 def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterator[Rows]:
     """All documents that the request's filters and times leave, in pieces, whatever page it asks for."""
-    return _pieces(ctx, _query(ctx, ctx.listing(), tenant, kind, filters))
+    query = _query(ctx, ctx.listing(), tenant, kind, filters)
+    return _pieces(ctx, replace(query, limit=ctx.app.settings.paging.stream_rows))
+
+
+def _rows_of_a_piece(ctx: Context, page: PageRequest, *, as_file: bool) -> int:
+    """How many rows of a whole listing are read, and sent, at a time."""
+    paging = ctx.app.settings.paging
+    if page.chunk is not None:
+        return page.chunk
+    if page.chunked is True:
+        return paging.chunk_size
+    # NOTE: rows that are written anew, one by one, hold up other requests meanwhile.
+    return min(paging.stream_rows, _FILE_ROWS) if as_file and ctx.media_type != NDJSON else paging.stream_rows
 
 
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:
@@ -47,15 +84,21 @@ def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple
     )
 
 
-async def _pieces(ctx: Context, query: Query, wanted: Listing | None = None) -> AsyncIterator[Rows]:
-    """All documents of a query, some hundred at a time, each piece read when the one before it was used."""
-    query = replace(query, limit=ctx.app.settings.paging.stream_rows)
+async def _pieces(
+    ctx: Context, query: Query, wanted: Listing | None = None, most: int | None = None
+) -> AsyncIterator[Rows]:
+    """The documents of a query, `limit` of them at a time, each piece read when the one before it was used."""
+    left = most
     while True:
         rows = await ctx.app.store.page(query)
         yield rows if wanted is None else _projected(rows, wanted)
-        if rows.next is None:
+        if left is not None:
+            left -= rows.count
+        if rows.next is None or left == 0:
             return
-        query = replace(query, start=rows.next)
+        query = replace(query, start=rows.next, limit=query.limit if left is None else min(query.limit, left))
+        # NOTE: a store may have few rows at hand without waiting, and a quick client takes them as they come.
+        await asyncio.sleep(0)
 
 
 def _projected(rows: Rows, wanted: Listing) -> Rows:
@@ -71,4 +114,4 @@ def _projected(rows: Rows, wanted: Listing) -> Rows:
             if value is not None:
                 put_at(kept, path, value)
         projected.append(kept)
-    return replace(rows, joined=orjson.dumps(projected)[1:-1])
+    return replace(rows, joined=orjson.dumps(projected)[1:-1], lines=False)

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from .redaction import of_present, redacted
 
@@ -160,6 +160,19 @@ def configure(level: str) -> None:
         threading.excepthook = _thread_failed
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _left_behind
+
+
+def loop_failed(loop: asyncio.AbstractEventLoop, failure: dict[str, Any]) -> None:
+    """Log what a task has ended with that nobody waits for: as of the request, if any, that has started it.
+
+    A handler for `loop.set_exception_handler`. Before Python 3.12 a task does not tell whose it is, and what only its
+    request could tell to be a secret is then not known to be one.
+    """
+    context = getattr(failure.get("task") or failure.get("future"), "get_context", None)
+    if context is not None:
+        context().run(loop.default_exception_handler, failure)
+    else:
+        loop.default_exception_handler(failure)
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 JSON = "application/json"
 CSV = "text/csv"
+NDJSON = "application/x-ndjson"
 FORM = "application/x-www-form-urlencoded"
 
 # Kazoo offers each format under several names; a client that asks for one of them gets the first.
@@ -14,8 +15,12 @@ SYNONYMS: dict[str, str] = {
     "application/x-json": JSON,
     "text/comma-separated-values": CSV,
     "application/octet-stream": CSV,
+    "application/ndjson": NDJSON,
+    "application/jsonl": NDJSON,
     "csv": CSV,
     "json": JSON,
+    "ndjson": NDJSON,
+    "jsonl": NDJSON,
 }
 
 

@@ -47,6 +47,8 @@ def open_raw(ctx: Context) -> None:
 
 async def open_with_body(ctx: Context) -> None:
     """Read the body up to its limit, and let the dialect read query and body together."""
+    if ctx.app.admission is not None:
+        ctx.app.admission.refuse_unread(ctx)
     encoding = ctx.header(b"content-encoding")
     if encoding is not None and encoding.lower() != "identity":
         raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)

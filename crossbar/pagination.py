@@ -21,12 +21,19 @@ _LONGEST = 512
 
 
 class PageRequest(Struct, frozen=True):
-    """Which part of a listing is asked for; `start` is a sealed key as the client sent it, None for the beginning."""
+    """Which part of a listing is asked for, and how it is to be sent.
+
+    `start` is a sealed key as the client sent it, None for the beginning. `asked` says that the client has spoken of
+    pages at all. `chunked` is whether to send it in pieces, None for the endpoint's habit, and `chunk` the rows of one.
+    """
 
     size: int
     start: str | None = None
     descending: bool = True
     paginate: bool = True
+    asked: bool = False
+    chunked: bool | None = None
+    chunk: int | None = None
 
 
 class Listing(Struct, frozen=True):

@@ -25,7 +25,7 @@ LONGEST = 1024
 
 
 class Hasher:
-    """Argon2id in a pool of few threads with a bounded queue, so that a flood of logins does not slow other requests."""
+    """Argon2id in few threads, with a bounded queue, so that a flood of logins does not slow other requests."""
 
     def __init__(self, settings: Auth) -> None:
         self._memory = settings.hash_memory * 1024
@@ -34,7 +34,7 @@ class Hasher:
         self._pool: ThreadPoolExecutor | None = None
 
     async def digest(self, credentials: str, account_id: str) -> str:
-        """What is kept of a digest from the wire, as hex text; Unavailable if `auth.hash_queue` of them wait already."""
+        """What is kept of a digest from the wire, as hex text; Unavailable if `auth.hash_queue` of them wait."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash")
         room = self._room

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from .admission import charge
 from .auth import ANONYMOUS, permitted, vouched
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
@@ -146,7 +147,7 @@ async def resolve(ctx: Context) -> None:
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
-    """5. May they: the tenant rule, then every noun's endpoint, then the authorizers; none can grant past another."""
+    """6. May they: the tenant rule, then every noun's endpoint, then the authorizers; none can grant past another."""
     asked = [endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides]
     return _authorize(ctx, asked) if asked or ctx.app.authorizers else None
 
@@ -163,7 +164,7 @@ async def _authorize(ctx: Context, asked: list[Endpoint]) -> None:
 
 
 def negotiate(ctx: Context) -> None:
-    """6. Which representation goes out, and whether the body that came in is of a type accepted here."""
+    """7. Which representation goes out, and whether the body that came in is of a type accepted here."""
     bound = ctx.bound
     if bound is None:
         return
@@ -194,7 +195,7 @@ def negotiate(ctx: Context) -> None:
 
 
 def validate(ctx: Context) -> Awaitable[None] | None:
-    """7. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
+    """8. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
     bound = ctx.bound
     if bound is None or ctx.verb == "GET" or bound.endpoint.raw:
         return None
@@ -222,7 +223,7 @@ def _check(ctx: Context, bound: Bound) -> Awaitable[None] | None:
 
 
 def execute(ctx: Context) -> Awaitable[None]:
-    """8. Do it, between the hooks of other modules."""
+    """9. Do it, between the hooks of other modules."""
     return _execute(ctx) if ctx.once is None else execute_once(ctx, ctx.once, _execute)
 
 
@@ -241,7 +242,7 @@ async def _execute(ctx: Context) -> None:
 
 
 def render(ctx: Context) -> Awaitable[None] | None:
-    """9. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
+    """10. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
     bound = ctx.bound
     if bound is None:
         ctx.status = 204
@@ -277,6 +278,7 @@ STAGES: tuple[Stage, ...] = (
     open_request,
     authenticate,
     resolve,
+    charge,
     authorize,
     negotiate,
     validate,

@@ -109,13 +109,13 @@ class Charge:
 
 
 class Entry(NamedTuple):
-    """One entry of a table: until when it says anything, and how often something has happened.
+    """One entry of a table: until when it says anything, and how much of what it counts has happened.
 
-    For a bucket, `until` is the time at which it is full again, and `count` is nothing.
+    For a bucket, `until` is the time at which it is full again, and `much` is nothing.
     """
 
     until: int
-    count: int
+    much: int
 
 
 NOTHING = Entry(0, 0)
@@ -157,7 +157,8 @@ class LocalTable:
     def __init__(self, clock: Callable[[], int], most: int = MOST_ENTRIES) -> None:
         self._clock = clock
         self._most = most
-        self._entries: dict[str, Entry] = {}
+        # PERF: plain pairs, each of them an Entry for whoever looks; a bucket is a new one at every request.
+        self._entries: dict[str, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -177,14 +178,14 @@ class LocalTable:
             full_at = now + quota.window
         if found is None and len(self._entries) >= self._most:
             self._make_room(now)
-        self._entries[key] = Entry(full_at, 0)
+        self._entries[key] = (full_at, 0)
         return full_at, admitted, now
 
     def look(self, key: str) -> tuple[Entry, int]:
         """The entry of a key; see Table."""
         now = self._clock()
         found = self._entries.get(key, NOTHING)
-        return (found if found.until > now else NOTHING), now
+        return (Entry(*found) if found[0] > now else NOTHING), now
 
     def change(self, key: str, change: Change) -> Entry:
         """Change the entry of a key; see Table."""
@@ -200,6 +201,6 @@ class LocalTable:
 
     def _make_room(self, now: int) -> None:
         """Forget what has ended, and if that is not much, the half that ends first."""
-        self._entries = {key: entry for key, entry in self._entries.items() if entry.until > now}
+        self._entries = {key: entry for key, entry in self._entries.items() if entry[0] > now}
         if len(self._entries) > self._most * 3 // 4:
-            self._entries = dict(nlargest(self._most // 2, self._entries.items(), key=lambda item: item[1].until))
+            self._entries = dict(nlargest(self._most // 2, self._entries.items(), key=lambda item: item[1][0]))

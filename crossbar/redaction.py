@@ -36,12 +36,13 @@ _NAMES = (
     r"|authorization|cookie|credentials?|passw(?:or)?d|passwd|pwd|pass[_-]?phrase|secret|pin|pvt_\w+|identity_sig"
 )
 _NAMED = re.compile(rf"(?:[\w-]{{0,64}}[_-])?(?:{_NAMES})", re.IGNORECASE)
-# A quoted string, with what is escaped in it, or all up to where a value ends without quotes.
+# A quoted string, with what is escaped in it; an object or a list; or all up to where a value ends without quotes.
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*\"?|'(?:[^'\\\n]|\\.)*'?"
+_NESTED = r"\{[^{}\n]*\}?|\[[^\[\]\n]*\]?"
 _PAIR = re.compile(
     rf"(?<![A-Za-z0-9])({_NAMES})"
     rf"(\\?[\"']\s{{0,8}}[:=,]\s{{0,8}}|\s{{0,8}}(?:=>|[:=])\s{{0,8}})"
-    rf"(\\?[bru]{{0,2}}(?:{_QUOTED})|(?:(?:bearer|basic|digest|token)\s+)?[^\s\"'&,;)\]}}<>]+)",
+    rf"(\\?[bru]{{0,2}}(?:{_QUOTED})|{_NESTED}|(?:(?:bearer|basic|digest|token)\s+)?[^\s\"'&,;)\]}}<>]+)",
     re.IGNORECASE,
 )
 # NOTE: words of a sentence may stand there as well; what is secret has a digit in it, or the padding of base64.

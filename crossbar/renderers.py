@@ -1,20 +1,17 @@
-"""Renderers: rows and JSON into the bytes of a media type. JSON is the dialect's; CSV and pretty JSON stand here."""
+"""Renderers: rows and JSON into the bytes of a media type. JSON is the dialect's; NDJSON and pretty JSON stand here."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from .negotiation import CSV
+from .context import Context
+from .events import close
+from .negotiation import NDJSON
+from .reply import Columns, Stream, Whole
 from .stores import Body, Rows
-
-# The first characters with which a spreadsheet begins a formula (ASVS 5.0, 1.2.10, and CR).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
-MOST_COLUMNS = 256
 
 
 def pretty(payload: bytes, most: int) -> bytes:
@@ -30,6 +27,10 @@ class Renderer(Protocol):
     """How the rows of one response are written in a media type; an object of it is made for each response.
 
     One document is one row. The pieces come in their order, and are put together as they are.
+
+    Two more methods are called where a renderer has them: `declare(columns)`, before anything else, with the `Columns`
+    of the listing where they are known; and, for each piece of a stream in the place of `piece`, `stored(rows, last)`
+    with the `Rows` as they are, joined by line feeds if the store can do that, and whether they are certainly the last.
     """
 
     media_type: ClassVar[str]
@@ -46,78 +47,82 @@ class Renderer(Protocol):
         """What stands after the last row; also called when there was none."""
 
 
-async def rendered(renderer: Renderer, stream: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
+def declare(renderer: Renderer, columns: Columns | None) -> None:
+    """Tell a renderer which columns there are, if they are known and it wants to know."""
+    if columns is not None and hasattr(renderer, "declare"):
+        renderer.declare(columns)
+
+
+async def rendered(ctx: Context, renderer: Renderer, stream: Stream) -> AsyncGenerator[bytes]:
     """A whole listing in the renderer's media type, piece by piece."""
-    async for rows in stream:
-        if rows.count:
-            yield piece_of(renderer, rows.parsed())
-    last = piece_of(renderer, None)
-    if last:
-        yield last
+    pieces = stream.rows()
+    begun = False
+    try:
+        async for rows in pieces:
+            last = stream.keyed and rows.next is None
+            # NOTE: a failure in the midst of a stream is told with the endpoint's name; this one can still be a 500.
+            ctx.blamed = None if begun else type(renderer)
+            piece = _stream_piece(renderer, rows, last) if rows.count else b""
+            if last and not begun:
+                piece = Whole(piece + piece_of(renderer, None))
+            ctx.blamed = None
+            if piece or isinstance(piece, Whole):
+                yield piece
+            if isinstance(piece, Whole):
+                return
+            begun = begun or bool(piece)
+    finally:
+        await close(pieces)
+    end = piece_of(renderer, None)
+    if end:
+        yield end
 
 
 def piece_of(renderer: Renderer, rows: Iterable[Body] | None) -> bytes:
     """What a renderer makes of some rows, or has to say after the last one; what it raises has its name."""
     try:
-        piece: Any = renderer.end() if rows is None else renderer.piece(rows)
-        if not isinstance(piece, bytes):
-            raise TypeError(f"it returned {type(piece).__name__}: a renderer writes bytes")
+        return _checked(renderer.end() if rows is None else renderer.piece(rows))
     except Exception as error:
-        error.add_note(f"by the renderer {type(renderer).__module__}.{type(renderer).__qualname__}")
+        _blame(renderer, error)
         raise
+
+
+def _stream_piece(renderer: Renderer, rows: Rows, last: bool) -> bytes:
+    """The same for a piece of a stream."""
+    if not hasattr(renderer, "stored"):
+        return piece_of(renderer, rows.parsed())
+    try:
+        return _checked(renderer.stored(rows, last))
+    except Exception as error:
+        _blame(renderer, error)
+        raise
+
+
+def _checked(piece: Any) -> bytes:
+    if not isinstance(piece, bytes):
+        raise TypeError(f"it returned {type(piece).__name__}: a renderer writes bytes")
     return piece
 
 
-class CsvTable:
-    """CSV (RFC 4180) of rows whose columns are those of the first piece, nested keys joined with `_`.
+def _blame(renderer: Renderer, error: Exception) -> None:
+    error.add_note(f"by the renderer {type(renderer).__module__}.{type(renderer).__qualname__}")
 
-    One header line; text that a spreadsheet would take for a formula gets a `'` before it.
-    """
 
-    media_type: ClassVar[str] = CSV
-    content_type: ClassVar[str] = "text/csv; charset=utf-8"
-    extension: ClassVar[str] = "csv"
+class Lines:
+    """NDJSON: each row is a JSON object in a line of its own. What the store has joined is not looked at."""
 
-    def __init__(self) -> None:
-        self._columns: list[str] | None = None
+    media_type: ClassVar[str] = NDJSON
+    content_type: ClassVar[str] = NDJSON
+    extension: ClassVar[str] = "ndjson"
 
     def piece(self, rows: Iterable[Body]) -> bytes:
-        """The CSV of some rows, with the header line in front of the first ones."""
-        flat = [_flat(row) for row in rows]
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
-        if self._columns is None and flat:
-            self._columns = list(dict.fromkeys(name for row in flat for name in row))[:MOST_COLUMNS]
-            writer.writerow([_cell(name) for name in self._columns])
-        columns = self._columns or []
-        writer.writerows([[_cell(row.get(name)) for name in columns] for row in flat])
-        return out.getvalue().encode()
+        """The rows, line by line."""
+        return b"".join([orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows])
+
+    def stored(self, rows: Rows, last: bool) -> bytes:
+        """The same for rows of a store."""
+        return rows.joined + b"\n" if rows.lines else self.piece(rows.parsed())
 
     def end(self) -> bytes:
-        """Nothing: a table ends with its last row."""
+        """Nothing: every line has its end."""
         return b""
-
-
-def _flat(row: Any, prefix: str = "") -> dict[str, Any]:
-    """A row with the keys of nested objects joined by `_`."""
-    flat: dict[str, Any] = {}
-    for key, value in row.items() if isinstance(row, dict) else [("value", row)]:
-        name = f"{prefix}_{key}" if prefix else key
-        if isinstance(value, dict):
-            flat.update(_flat(value, name))
-        else:
-            flat[name] = value
-    return flat
-
-
-def _cell(value: Any) -> Any:
-    """A cell's text; numbers stay as they are, lists are joined with commas."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, list):
-        value = ",".join(item if isinstance(item, str) else orjson.dumps(item).decode() for item in value)
-    return "'" + value if value.startswith(_FORMULA) else value

@@ -14,7 +14,7 @@ from .endpoint import Endpoint
 from .errors import StoreError, Unauthorized
 from .events import close
 from .mounted import Handover
-from .reply import EVENT_STREAM, Blob, Reply, Stream
+from .reply import EVENT_STREAM, Blob, Reply, Stream, Whole
 
 logger = logging.getLogger("crossbar")
 
@@ -90,7 +90,11 @@ async def begin(ctx: Context, pieces: AsyncIterator[bytes]) -> None:
     except BaseException:
         await close(pieces)
         raise
-    ctx.payload = _Resumed(first, pieces)
+    if isinstance(first, Whole):
+        await close(pieces)
+        ctx.payload = first
+    else:
+        ctx.payload = _Resumed(first, pieces)
 
 
 class _Resumed(AsyncIterator[bytes]):

@@ -21,10 +21,21 @@ EVENT_STREAM = "text/event-stream"
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 
+class Columns(NamedTuple):
+    """The columns of rows as a table, where they are known before the rows: names of fields, nested ones with `_`.
+
+    Fields beyond them get columns of their own, unless these are all that there `only` are to be.
+    """
+
+    names: tuple[str, ...]
+    only: bool = False
+
+
 class Page(NamedTuple):
     """One piece of a listing; `rows.first` and `rows.next` are plain keys, which the dialect seals."""
 
     rows: Rows
+    columns: Columns | None = None
 
     @classmethod
     def of(cls, rows: list[Body], next: str | None = None, first: str | None = None) -> Page:
@@ -44,10 +55,16 @@ class Stream(NamedTuple):
     """A whole listing, piece by piece; nothing but the present piece is held in memory.
 
     With a media type, the pieces are bytes, which go out as they are, each as soon as it is there.
+
+    `keyed` pieces say by their `next` whether there is another one, and where a client can go on. A `paged` stream is
+    one page, in pieces.
     """
 
     pieces: AsyncIterator[Rows] | AsyncIterator[bytes]
     media_type: str = ""
+    columns: Columns | None = None
+    keyed: bool = False
+    paged: bool = False
 
     def rows(self) -> AsyncIterator[Rows]:
         """The pieces of a listing."""
@@ -66,6 +83,10 @@ class Stream(NamedTuple):
         if keep_alive <= 0:
             raise ValueError(f"keep_alive is {keep_alive:g}: write a number of seconds")
         return cls(server_sent(source, keep_alive), EVENT_STREAM)
+
+
+class Whole(bytes):
+    """The first piece of a stream that is also the last, so that the response can be sent with its length."""
 
 
 class Source(Protocol):

@@ -48,7 +48,7 @@ def merged(document: Any, patch: Any) -> Any:
 class Resource(Endpoint):
     """Documents of one kind in the tenant that the path leads into. Say what is true about them; the rest is here."""
 
-    provides: ClassVar[tuple[str, ...]] = ("application/json", "text/csv")
+    provides: ClassVar[tuple[str, ...]] = ("application/json", "text/csv", "application/x-ndjson")
     schema: ClassVar[str] = ""
     """The name of the JSON Schema that a document keeps to; empty for any JSON object."""
     summary: ClassVar[tuple[str, ...] | None] = None
@@ -78,9 +78,9 @@ class Resource(Endpoint):
         return "" if self.anywhere and ctx.tenant is None else ctx.home()
 
     async def resolve(self, ctx: Context, id: str) -> None:
-        """Load the document into `ctx.found`; under a parent it must carry that parent's id."""
+        """Load the document into `ctx.found`; it must be the caller's to see, and carry the id of a parent before it."""
         document = await ctx.app.store.get(self.tenant(ctx), self.name, id)
-        if document is None or not self._related(ctx, document):
+        if document is None or not self._related(ctx, document) or (self.owner and not self.owned(ctx, document)):
             raise BadIdentifier(cause=id)
         ctx.found = document
 
@@ -138,10 +138,10 @@ class Resource(Endpoint):
         await write(ctx, Delete(found.tenant, found.kind, id, found.revision, purge))
         return Reply(found, deleted=True)
 
-    async def insert(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
-        """Store a new document under a new id, and return it."""
+    async def insert(self, ctx: Context, body: Body, private: Body | None = None, *also: Change) -> Document:
+        """Store a new document under a new id, together with other changes, and return it."""
         document, changes = attach(ctx, self, self.made(ctx, body, private))
-        return (await write(ctx, Insert(document), *changes))[0] or document
+        return (await write(ctx, Insert(document), *changes, *also))[0] or document
 
     def made(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
         """A new document of this resource, with an id of its own, not yet stored."""

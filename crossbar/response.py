@@ -146,7 +146,7 @@ async def _stream(
         await client.send({"type": "http.response.start", "status": ctx.status, "headers": ctx.response_headers})
         if ctx.method != "HEAD":
             async for piece in payload:
-                if encoder is not None:
+                if encoder is not None and piece:
                     piece = await encoder.piece(piece)
                 await client.send({"type": "http.response.body", "body": piece, "more_body": True})
         rest = await encoder.end() if encoder is not None and ctx.method != "HEAD" else b""

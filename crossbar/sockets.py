@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from .admission import charge
 from .context import Context
 from .endpoint import SOCKET
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
@@ -77,7 +78,7 @@ async def hooks_before(ctx: Context) -> None:
         await ctx.registry.hooks.before(ctx, ctx.bound)
 
 
-STAGES = (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, authorize, hooks_before)
+STAGES = (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, charge, authorize, hooks_before)
 
 
 class _Line:
@@ -98,6 +99,8 @@ class _Line:
         if kind == "websocket.accept":
             self._ctx.status = 101
             self.accepted.set()
+            if self._ctx.charge is not None:
+                message = {**message, "headers": [*message.get("headers", ()), *self._ctx.charge.fields()]}
         elif kind == "websocket.http.response.start":
             self._ctx.status, self._closed = message["status"], True
         elif kind == "websocket.close":
@@ -125,6 +128,8 @@ class _Line:
             payload = ctx.payload if isinstance(ctx.payload, bytes) else b""
             headers = [*ctx.response_headers, (b"content-length", b"%d" % len(payload))]
             headers.append((b"x-request-id", ctx.request_id.encode()))
+            if ctx.charge is not None:
+                headers += ctx.charge.fields()
             await ctx.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
             await ctx.send({"type": "websocket.http.response.body", "body": payload})
         except (RuntimeError, OSError):  # the client has gone

@@ -51,7 +51,7 @@ def slots_of(ctx: Context) -> tuple[Attachment, ...]:
     bound = ctx.bound
     if bound is None or bound.route.operation not in (None, "create", "replace"):
         return ()
-    if bound.route.operation is None:
+    if bound.route.operation is None and not bound.route.files:
         return (bound.route.slot,) if bound.route.slot is not None and ctx.verb in ("PUT", "POST") else ()
     return tuple(slot for slot in bound.endpoint.attachments if isinstance(slot, Attachment))
 

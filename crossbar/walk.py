@@ -8,22 +8,12 @@ from contextlib import suppress
 
 from .context import Context
 from .dialects import choose
-from .errors import (
-    BadIdentifier,
-    BlobMissing,
-    Conflict,
-    Fault,
-    Refusal,
-    StoreError,
-    StoreOverdue,
-    StoreUnavailable,
-    TimedOut,
-    Unavailable,
-)
+from .errors import Fault, Refusal, TimedOut
+from .failures import refusal_for
 from .fields import fit
 from .pipeline import STAGES, Stage
 from .uploads import forget
-from .watch import blame, is_failure
+from .watch import blame
 
 logger = logging.getLogger("crossbar")
 
@@ -41,36 +31,16 @@ async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
                 await waiting
     except ctx.app.propagate:
         raise
-    except BlobMissing as missing:
-        refuse(ctx, BadIdentifier(cause=missing.id))
-    except Refusal as refusal:
-        refuse(ctx, refusal)
-    except StoreUnavailable as error:
-        logger.error("store: %s (request %s)", error, ctx.request_id)
-        refuse(ctx, Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable"))
-    except StoreOverdue as error:
-        logger.error("store: %s (request %s)", error, ctx.request_id)
-        refuse(ctx, TimedOut(_OVERDUE[error.begun]))
-    except StoreError as error:
-        refuse(ctx, Conflict(str(error)))
     except BaseException as error:
         # NOTE: the watch cancels what takes too long; anybody else who cancels means the whole task.
-        if ctx.late and isinstance(error, asyncio.CancelledError):
-            refuse(ctx, overdue(ctx))
-        elif is_failure(error):
-            logger.exception("crash in stage %s of %s (request %s)", ctx.stage, blame(ctx), ctx.request_id)
-            refuse(ctx, Fault())
-        else:
+        late = ctx.late and isinstance(error, asyncio.CancelledError)
+        refusal = overdue(ctx) if late else refusal_for(ctx, error)
+        if refusal is None:
             raise
+        refuse(ctx, refusal)
     finally:
         if ctx.pending:
             await forget(ctx)
-
-
-_OVERDUE = {
-    False: "the datastore took too long, and nothing was changed; ask for less at a time, or try again later",
-    True: "the datastore took too long; what was to be changed may have been: look before you repeat it",
-}
 
 
 def overdue(ctx: Context) -> TimedOut:

@@ -11,6 +11,7 @@ class Cdrs(Resource):
     name = "cdrs"
     schema = "cdrs"
     parents = {"users": "owner_id"}
+    chunked = True
     indexes = ("interaction_id",)
     private_indexes = ("head",)
     operations = ("find", "read")

@@ -13,13 +13,24 @@ import jwt
 import orjson
 import pytest
 
-from crossbar import BadIdentifier, Crossbar, Delete, Document, Principal, Replace, Unauthorized, enabled, login_name
+from crossbar import (
+    BadIdentifier,
+    Context,
+    Crossbar,
+    Delete,
+    Document,
+    Principal,
+    Replace,
+    Unauthorized,
+    enabled,
+    login_name,
+)
 from crossbar.auth import ANONYMOUS, ISSUER, Tokens
 from crossbar.passwords import Hasher, find_user, password_secrets, wire_credentials
 from crossbar.settings import Auth
 from crossbar.stores.memory import MemoryStore
 from crossbar.tenants import Tenants
-from crossbar.testing import NOW, Client, Clock, World, small_world
+from crossbar.testing import NOW, Client, Clock, World, scope_of, small_world
 
 SETTINGS = Auth(hash_memory=8)
 KEY = b"k" * 32
@@ -535,11 +546,14 @@ def basic(account_id: str, credentials: str = MD5) -> str:
     return b64encode(f"{account_id}:{credentials}".encode()).decode()
 
 
+def asking(desk: Desk) -> Context:
+    """Give a request that a credential came with."""
+    return Context(desk.world.app, scope_of("http", b"/v2/about", ()), desk.clock())
+
+
 async def test_basic(shared: Desk) -> None:
     """Account id and md5 of user name and password are a credential of their own, the first time and after."""
-    hasher = Hasher(SETTINGS)
-    principals = [await shared.tokens.basic(basic(shared.id), hasher) for _ in range(2)]
-    hasher.close()
+    principals = [await shared.tokens.basic(basic(shared.id), asking(shared)) for _ in range(2)]
     assert [Principal(shared.id, shared.user_id, "basic_auth")] * 2 == principals
 
 
@@ -565,31 +579,25 @@ async def test_basic(shared: Desk) -> None:
 )
 async def test_bad_basic_credentials(shared: Desk, field: str) -> None:
     """Anything else is a 401, never a crash."""
-    hasher = Hasher(SETTINGS)
-    await shared.tokens.basic(basic(shared.id), hasher)
+    await shared.tokens.basic(basic(shared.id), asking(shared))
     with pytest.raises(Unauthorized):
-        await shared.tokens.basic(field, hasher)
-    hasher.close()
+        await shared.tokens.basic(field, asking(shared))
 
 
 @pytest.mark.parametrize("happens", [off, gone])
 @pytest.mark.parametrize("to", ["user", "account"])
 async def test_what_ends_a_basic_credential(desk: Desk, happens: Any, to: str) -> None:
     """A Basic credential that was good before ends with its user and its account."""
-    hasher = Hasher(SETTINGS)
-    await desk.tokens.basic(basic(desk.id), hasher)
+    await desk.tokens.basic(basic(desk.id), asking(desk))
     await happens(desk, await (desk.user() if to == "user" else desk.account()))
     with pytest.raises(Unauthorized):
-        await desk.tokens.basic(basic(desk.id), hasher)
-    hasher.close()
+        await desk.tokens.basic(basic(desk.id), asking(desk))
 
 
 async def test_a_basic_credential_is_no_token(shared: Desk) -> None:
     """What is remembered of a Basic credential cannot be sent as a token, not even its fingerprint."""
-    hasher = Hasher(SETTINGS)
     field = basic(shared.id)
-    await shared.tokens.basic(field, hasher)
-    hasher.close()
+    await shared.tokens.basic(field, asking(shared))
     digest = hashlib.sha256(field.encode()).hexdigest()
     tries = [field, digest, f"Basic {digest}", f"Basic {field}"]
     assert [None] * 4 == [shared.tokens.remembered(text, *version_of(shared)) for text in tries]

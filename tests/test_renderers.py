@@ -1,4 +1,4 @@
-"""Renderers: rows as CSV that every program reads back, safe file names, JSON for people."""
+"""Renderers: rows as CSV that every program reads back, JSON for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbar.renderers import MOST_COLUMNS, CsvTable, file_name, pretty, rendered
+from crossbar.renderers import MOST_COLUMNS, CsvTable, pretty, rendered
 from crossbar.stores import Rows
 from crossbar.testing import Client, World, small_world
 
@@ -168,47 +168,6 @@ async def test_pieces() -> None:
     assert [b"a\r\n1\r\n", b"2\r\n3\r\n"] == [piece async for piece in rendered(CsvTable(), stream())]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        pytest.param(None, "result.csv", id="nothing"),
-        pytest.param("", "result.csv", id="empty"),
-        pytest.param("calls", "calls.csv", id="a word"),
-        pytest.param("calls.csv", "calls.csv", id="with its extension"),
-        pytest.param("calls.CSV", "calls.csv", id="with its extension in capitals"),
-        pytest.param("calls.txt", "calls.txt.csv", id="with another extension"),
-        pytest.param("calls.exe", "calls.exe.csv", id="with a dangerous extension"),
-        pytest.param(".csv", "result.csv", id="an extension only"),
-        pytest.param("2026-01 calls", "2026-01_calls.csv", id="a blank"),
-        pytest.param("../../etc/passwd", "passwd.csv", id="a path"),
-        pytest.param("C:\\Windows\\calls", "calls.csv", id="a path of another system"),
-        pytest.param("calls/", "result.csv", id="a folder"),
-        pytest.param("..", "result.csv", id="dots"),
-        pytest.param(".hidden", "hidden.csv", id="a hidden file"),
-        pytest.param('a"; filename="b.exe', "a_filename_b.exe.csv", id="quotation marks"),
-        pytest.param("a\r\nSet-Cookie: x=1", "a_Set-Cookie_x_1.csv", id="a header"),
-        pytest.param("a\0b", "a_b.csv", id="NUL"),
-        pytest.param("Köln", "K_ln.csv", id="letters beyond ASCII"),
-        pytest.param("äöü", "result.csv", id="nothing but letters beyond ASCII"),
-        pytest.param("\u202egpj.exe", "gpj.exe.csv", id="letters from right to left"),
-        pytest.param("%2e%2e%2fx", "2e_2e_2fx.csv", id="percent-encoded"),
-        pytest.param("a;b,c", "a_b_c.csv", id="separators"),
-    ],
-)
-def test_file_name(wanted: str | None, expected: str) -> None:
-    """A file name is the client's, as far as it is safe."""
-    assert expected == file_name(wanted, "csv")
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.text(max_size=300) | st.text(st.sampled_from('ab./\\ ._-\r\n"%'), max_size=300))
-def test_any_file_name_is_safe(wanted: str) -> None:
-    """Whatever is asked for, the name is short, of plain characters, not hidden, and has our extension."""
-    name = file_name(wanted, "csv")
-    plain = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-    assert (True, True, True, True) == (set(name) <= plain, len(name) <= 128, name[0] != ".", name.endswith(".csv"))
-
-
 # Indented JSON.
 
 
@@ -286,7 +245,7 @@ async def test_the_name_of_a_csv_file(
 ) -> None:
     """The file name is in one header that nothing can leave."""
     response = await client.get(f"/accounts/{world.master}/menus?accept=csv&{query}", headers=headers)
-    assert f'attachment; filename="{name}"' == response.headers["content-disposition"]
+    assert f'attachment; filename="{name}"' == response.headers["content-disposition"].partition("; filename*=")[0]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ from .output import Failure
 logger = logging.getLogger("crossbar")
 
 OFF = "off"
+COUNTS = "counts"
+"""The file in the folder in which the processes of a server share what they count."""
 _LONGEST_LINE = 65_536
 _LONGEST_NAME = 100  # bytes of a socket's path: the kernel takes 107 (unix(7))
 _STATE = "stopped.json"
@@ -70,8 +72,8 @@ def prepare(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Take away the sockets and the state that stand in the folder."""
-    for path in [*folder.glob("*.sock"), folder / _STATE]:
+    """Take away the sockets, the state and the counts that stand in the folder."""
+    for path in [*folder.glob("*.sock"), folder / _STATE, folder / COUNTS]:
         path.unlink(missing_ok=True)
 
 

@@ -52,5 +52,6 @@ def command(
         "store.url": store or ("memory:" if config is None else None),
         "modules.folder": str(folder_to_watch(folder or given.modules.folder)),
         "log.level": log_level,
+        "rate.enabled": False,
     }
     develop(load_settings(config, overrides), config)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from ..app import Crossbar
+from ..log import loop_failed
 from ..watch import LoopWatch
 from .admin import administered
 
@@ -32,6 +34,7 @@ class Served(Crossbar):
         if self._beside is not None:
             return
         self._beside = AsyncExitStack()
+        asyncio.get_running_loop().set_exception_handler(loop_failed)
         longest = LONGEST_BLOCK if self.replaceable else None
         watch = LoopWatch(lambda: self.registry, self.settings.log.blocked / 1000, longest)
         watch.start()

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from msgspec.structs import replace
 from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.server import Server
 from uvicorn.supervisors import Multiprocess
@@ -27,7 +29,7 @@ from ..app import Crossbar
 from ..errors import CrossbarError
 from ..settings import Settings
 from . import worker
-from .admin import folder_of, prepare, remove
+from .admin import COUNTS, folder_of, prepare, remove
 from .assembly import assemble_served, closed_after, shown, spare_the_collector
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
@@ -58,7 +60,7 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
                 runner.run(_serve_here(app, Server(config), sockets, faults, demo))
         else:
             asyncio.run(_rehearse(app, sockets, faults, demo))
-            _serve_in_workers(settings, sockets, admin)
+            _serve_in_workers(with_shared_counts(settings, admin, closing), sockets, admin)
 
 
 def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: ExitStack) -> Path | None:
@@ -68,6 +70,19 @@ def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: Exit
         prepare(folder)
         closing.callback(remove, folder)
     return folder
+
+
+def with_shared_counts(settings: Settings, admin: Path | None, closing: ExitStack) -> Settings:
+    """The settings with a file in which workers share their counts, so that each limit holds for all of them together.
+
+    Unless the settings name one, it is made where nobody else may enter, and taken away in the end.
+    """
+    if settings.rate.shared:
+        return settings
+    folder = admin or Path(closing.enter_context(TemporaryDirectory(prefix="crossbar-")))
+    path = folder / COUNTS
+    closing.callback(path.unlink, missing_ok=True)
+    return replace(settings, rate=replace(settings.rate, shared=str(path)))
 
 
 def serving_options(settings: Settings) -> dict[str, Any]:
@@ -148,11 +163,22 @@ async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Seq
         await _come_up(app, sockets, faults, demo)
 
 
+class _Workers(Multiprocess):
+    """Worker processes that were told to stop, and finish what they have begun, while new clients are refused."""
+
+    def join_all(self) -> None:
+        """Wait for them."""
+        # NOTE: as long as this process holds the port, new clients would be let in, and nobody would ever answer them.
+        for each in self.sockets:
+            each.close()
+        super().join_all()
+
+
 def _serve_in_workers(settings: Settings, sockets: Sequence[socket.socket], admin: Path | None) -> None:
     """Serve in worker processes that share the sockets, and replace those that die."""
     worker.hand_down(settings, admin)
     config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **serving_options(settings))
-    supervisor = Multiprocess(config, list(sockets))
+    supervisor = _Workers(config, list(sockets))
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise Failure("a worker process could not start; the lines above say why")

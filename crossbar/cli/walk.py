@@ -124,6 +124,13 @@ def _resolved(told: Explanation, ctx: Context) -> str:
     return f"{told.endpoint}.{told.operation}({', '.join(ctx.args)}){looked}"
 
 
+def _charged(told: Explanation, ctx: Context) -> str:
+    if ctx.app.admission is None or ctx.bound is None:
+        return "requests are not counted: see rate.enabled"
+    price = ctx.app.admission.price(ctx.bound, ctx.verb)
+    return f"takes {price.cost} of the {price.group.quota.size} tokens in the bucket {price.group.name}"
+
+
 def _authorized(told: Explanation, ctx: Context) -> str:
     if ctx.tenant is None:
         return f"{told.endpoint} answers outside of accounts too"
@@ -161,6 +168,7 @@ _FINDS: dict[str, Callable[[Explanation, Context], str]] = {
     "open_request": _opened,
     "authenticate": _authenticated,
     "resolve": _resolved,
+    "charge": _charged,
     "authorize": _authorized,
     "negotiate": _negotiated,
     "validate": _validated,
@@ -168,4 +176,4 @@ _FINDS: dict[str, Callable[[Explanation, Context], str]] = {
     "render": _rendered,
 }
 
-_UNASKED = frozenset({"authenticate", "authorize", "negotiate", "validate", "execute"})
+_UNASKED = frozenset({"authenticate", "charge", "authorize", "negotiate", "validate", "execute"})

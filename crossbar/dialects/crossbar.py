@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
@@ -17,9 +18,10 @@ from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..negotiation import JSON, accepts_body, essence, named
 from ..pagination import Listing
-from ..reply import Page, Reply, Stream
-from ..stores import Document, Rows
+from ..reply import Columns, Page, Reply, Stream
+from ..stores import Document
 from ..target import ALIAS, Noun, Target, is_version, tokenize
+from .crossbar_stream import Sent, next_link, streamed
 from .crossbar_words import envelope_of, listing_words, token_elsewhere, tunnelled
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 # Words that say what is asked for, as against filters and what other people's tools append.
 CONTROL = frozenset(
-    {"accept", "ascending", "auth_token", "descending", "fields", "full_docs", "page_size", "paginate"}
-    | {"pretty_print", "should_soft_delete", "start_key", "verb"}
+    {"accept", "ascending", "auth_token", "chunk_size", "descending", "fields", "full_docs", "is_chunked"}
+    | {"page_size", "paginate", "pretty_print", "should_soft_delete", "start_key", "verb"}
 )
 
 
@@ -137,15 +139,15 @@ class CrossbarDialect:
             if reply.deleted:
                 envelope["metadata"]["deleted"] = True
         elif isinstance(answer, Page):
-            self._page(ctx, envelope, answer.rows)
+            rows = answer.rows
+            self._facts(ctx, envelope, ctx.app.revision_of(rows.joined))
+            self._keys(ctx, envelope, rows.count, rows.first, rows.next)
             envelope.update(reply.envelope)
             # PERF: the rows are bytes already; they are copied once, into their place.
             self._write(ctx, b"".join((STREAM_HEAD, answer.rows.joined, stream_tail(envelope))))
             return
         elif isinstance(answer, Stream):
-            self._facts(ctx, envelope, None)
-            envelope.update(reply.envelope)
-            ctx.payload = _streamed(answer.rows(), envelope)
+            ctx.payload = streamed(ctx, answer, partial(self._trailer, ctx, reply, answer.paged))
             return
         else:
             envelope["data"] = {} if answer is None else answer
@@ -167,21 +169,36 @@ class CrossbarDialect:
         envelope["status"] = "fatal" if refusal.status == 500 else "error"
         self._write(ctx, orjson.dumps(envelope))
 
-    def _page(self, ctx: Context, envelope: dict[str, Any], rows: Rows) -> None:
-        """What an envelope says of a page beside its rows: the facts, and the keys that lead on."""
-        self._facts(ctx, envelope, ctx.app.revision_of(rows.joined))
+    def _keys(self, ctx: Context, envelope: dict[str, Any], count: int, first: str | None, next: str | None) -> None:
+        """What an envelope says of a page beside its rows: how many there are, and the keys that lead on."""
         if ctx.target.version == "v1":
             return
         listing = ctx.listing()
-        envelope["page_size"] = rows.count
+        envelope["page_size"] = count
         binding = ctx.binding(listing)
         seal = ctx.app.start_keys.seal
         if listing.page.start is not None:
             envelope["start_key"] = listing.page.start
-        elif rows.first is not None:
-            envelope["start_key"] = seal(rows.first, binding, ctx.started_at)
-        if rows.next is not None:
-            envelope["next_start_key"] = seal(rows.next, binding, ctx.started_at)
+        elif first is not None:
+            envelope["start_key"] = seal(first, binding, ctx.started_at)
+        if next is not None:
+            envelope["next_start_key"] = seal(next, binding, ctx.started_at)
+
+    def _trailer(self, ctx: Context, reply: Reply, paged: bool, sent: Sent, failed: Refusal | None) -> dict[str, Any]:
+        """What an envelope says after rows that have been sent already, also if others that were to come did not."""
+        envelope: dict[str, Any] = {}
+        self._facts(ctx, envelope, sent.revision if paged and failed is None else None)
+        envelope.pop("tokens", None)  # as with Kazoo, whose chunked replies have none
+        if paged:
+            self._keys(ctx, envelope, sent.count, sent.first, sent.next)
+        envelope.update(reply.envelope)
+        if failed is not None:
+            # NOTE: `fatal` would promise that there is nothing; here some of it is, and there is a way to the rest.
+            envelope |= {"status": "error", "error": str(failed.status), "message": envelope_message(failed)}
+            if sent.next is not None:
+                key = ctx.app.start_keys.seal(sent.next, ctx.binding(ctx.listing()), ctx.started_at)
+                envelope["next_start_key"] = key
+        return envelope
 
     def _facts(self, ctx: Context, envelope: dict[str, Any], revision: str | None) -> None:
         """The keys that every envelope has, whatever it says."""
@@ -216,11 +233,15 @@ class CrossbarDialect:
             (b"content-type", renderer.content_type.encode()),
             (b"content-disposition", disposition("attachment", name)),
         ]
+        if isinstance(answer, Stream | Page):
+            renderers.declare(renderer, answer.columns or _columns(ctx))
         if isinstance(answer, Stream):
-            ctx.payload = renderers.rendered(renderer, answer.rows())
+            ctx.payload = renderers.rendered(ctx, renderer, answer)
             return
         if isinstance(answer, Page):
             rows = answer.rows.parsed()
+            if answer.rows.next is not None:
+                ctx.response_headers.append((b"link", next_link(ctx, answer.rows.next)))
         elif isinstance(answer, Document):
             rows = [answer.data()]
         else:
@@ -240,12 +261,9 @@ def _status(ctx: Context) -> int:
     return _SUCCESS.get(bound.route.operation or "", 200) if bound is not None else 200
 
 
-async def _streamed(pieces: AsyncIterator[Rows], envelope: dict[str, Any]) -> AsyncIterator[bytes]:
-    """A listing as one JSON object: the rows as they come, then the other keys of the envelope."""
-    # NOTE: nothing is sent before the first rows are there, so that a failure to read them is an error like any other.
-    opening = STREAM_HEAD
-    async for rows in pieces:
-        if rows.count:
-            yield opening + rows.joined
-            opening = b","
-    yield (opening if opening is STREAM_HEAD else b"") + stream_tail(envelope)
+def _columns(ctx: Context) -> Columns | None:
+    """The columns that the endpoint declares for its own listing."""
+    bound = ctx.bound
+    if bound is None or bound.route.operation != "find" or not bound.endpoint.columns:
+        return None
+    return Columns(bound.endpoint.columns, only=True)

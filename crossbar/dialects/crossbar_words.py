@@ -50,13 +50,14 @@ def tunnelled(ctx: Context, verb: Any) -> str:
     return wanted
 
 
-def _page_size(value: Any, default: int, most: int) -> int:
-    """The page size asked for, at most the maximum; BadRequest if it is no whole number of at least 1."""
+def _size(ctx: Context, name: str, most: int) -> int | None:
+    """A number of rows, at most the maximum, None if absent; BadRequest if it is no whole number of at least 1."""
+    value = ctx.word(name)
     if value is None:
-        return min(default, most)
+        return None
     text = str(value)
     if type(value) is bool or not (text.isascii() and text.isdigit() and len(text) <= 18 and text[0] != "0"):
-        raise BadRequest(f"page_size must be a whole number from 1 to {most}", word="bad_page_size", cause=value)
+        raise BadRequest(f"{name} must be a whole number from 1 to {most}", word=f"bad_{name}", cause=value)
     return min(int(text), most)
 
 
@@ -95,20 +96,26 @@ def _fields(value: Any) -> tuple[str, ...]:
 def listing_words(ctx: Context) -> Listing:
     """Paging, order, times, filters and fields, from the query and the envelope."""
     paging = ctx.app.settings.paging
-    paginate = ctx.target.version != "v1" and ctx.flag("paginate") is not False
+    usual = min(paging.page_size, paging.maximum)
+    wanted = ctx.flag("paginate")
+    paginate = ctx.target.version != "v1" and wanted is not False
     if not ctx.query and len(ctx.envelope) <= 1:
-        return Listing(PageRequest(paging.page_size, paginate=paginate))
+        return Listing(PageRequest(usual, paginate=paginate))
     for first, last in (("created_from", "created_to"), ("modified_from", "modified_to")):
         begin, end = _gregorian(ctx, first), _gregorian(ctx, last)
         if begin is not None and end is not None and begin > end:
             raise InvalidData(first, "date_range", f"{first} is after {last}", cause=ctx.word(first))
     start = ctx.word("start_key")
+    size = _size(ctx, "page_size", paging.maximum)
     return Listing(
         PageRequest(
-            _page_size(ctx.word("page_size"), paging.page_size, paging.maximum),
+            usual if size is None else size,
             str(start) if start not in (None, "") else None,
             not (ctx.flag("ascending") is True or ctx.flag("descending") is False),
             paginate,
+            wanted is True or size is not None or start not in (None, ""),
+            ctx.flag("is_chunked"),
+            _size(ctx, "chunk_size", paging.maximum),
         ),
         parse_filters(ctx.query.items()),
         _gregorian(ctx, "created_from"),

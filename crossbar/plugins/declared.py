@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..endpoint import Attachment
 from ..errors import DefinitionError
 from ..resource import Resource
 
 _TEXTS = ("schema", "owner")
 _LISTS = ("summary", "unique", "indexes", "admin_only", "admin_fields")
-_KEYS = {"name", "description", "parents", *_TEXTS, *_LISTS}
+_KEYS = {"name", "description", "parents", "attachments", *_TEXTS, *_LISTS}
+_OF_A_SLOT: dict[str, type] = {"types": list, "most": int, "many": bool, "inline": bool}
 
 
 def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
     """A resource out of its declaration, whose keys are attributes of `Resource`, and `description`.
 
-    They are `name`, `schema`, `summary`, `unique`, `indexes`, `parents`, `owner`, `admin_only` and `admin_fields`.
+    They are `name`, `schema`, `summary`, `unique`, `indexes`, `parents`, `owner`, `admin_only`, `admin_fields` and
+    `attachments`: a list of names, or a table for each with `types`, `most`, `many` and `inline`.
     """
     unknown = sorted(set(declared) - _KEYS)
     if unknown:
@@ -31,6 +34,7 @@ def declare(declared: dict[str, Any], default_name: str = "") -> Resource:
     if not isinstance(parents, dict) or not all(isinstance(field, str) for field in parents.values()):
         raise DefinitionError('parents must be a table of nouns and fields, such as users = "owner_id"')
     facts["parents"] = parents
+    facts["attachments"] = _attachments(declared.get("attachments", []))
     made = type(name.title().replace("_", ""), (Resource,), facts)()
     assert isinstance(made, Resource)
     return made
@@ -46,3 +50,33 @@ def _text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise DefinitionError(f"{key} must be text")
     return value
+
+
+def _attachments(value: Any) -> tuple[Attachment, ...]:
+    if isinstance(value, list):
+        return tuple([Attachment(name) for name in _names("attachments", value)])
+    if not isinstance(value, dict):
+        raise DefinitionError("attachments must be a list of names, or tables such as [attachments.photo] with types")
+    return tuple([_attachment(name, told) for name, told in value.items()])
+
+
+def _attachment(name: str, told: Any) -> Attachment:
+    place = f"attachments.{name}"
+    if not isinstance(told, dict) or not told.keys() <= _OF_A_SLOT.keys():
+        raise DefinitionError(f"{place} must be a table with no other keys than {', '.join(_OF_A_SLOT)}")
+    for key, given in told.items():
+        # NOTE: in Python True is a number too.
+        if type(given) is not _OF_A_SLOT[key]:
+            raise DefinitionError(f"{place}.{key} must be {_SPELLED[key]}")
+    facts: dict[str, Any] = dict(told)
+    if "types" in facts:
+        facts["types"] = _names(f"{place}.types", facts["types"])
+    return Attachment(name, **facts)
+
+
+_SPELLED = {
+    "types": 'a list of media types, such as ["image/*"]',
+    "most": "a number of bytes",
+    "many": "true or false",
+    "inline": "true or false",
+}

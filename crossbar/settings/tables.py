@@ -79,6 +79,7 @@ class Paging(Options, frozen=True):
     maximum: Annotated[int, Meta(ge=1, le=10_000)] = 1000
     key_life: Seconds = 86_400
     stream_rows: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    chunk_size: Annotated[int, Meta(ge=1, le=1000)] = 50
 
 
 class Auth(Options, frozen=True):

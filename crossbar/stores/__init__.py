@@ -113,7 +113,8 @@ class Query(Struct, frozen=True):
     """Which documents of one kind, from where, in which order, and how many.
 
     `start` is the key of the first document wanted, included. `created_from`, `created_to`, `modified_from`
-    and `modified_to` are Unix seconds, both ends included. `full` asks for whole bodies, not summaries.
+    and `modified_to` are Unix seconds, both ends included. `full` asks for whole bodies, not summaries; `lines` for
+    rows that are joined by line feeds.
     """
 
     tenant: str
@@ -127,22 +128,26 @@ class Query(Struct, frozen=True):
     created_to: int | None = None
     modified_from: int | None = None
     modified_to: int | None = None
+    lines: bool = False
 
 
 class Rows(Struct, frozen=True):
     """A piece of a listing: `count` JSON documents joined by commas, the first one's key and the next one's.
 
-    `next` is the key of the document that follows the piece, None if there is none.
+    `next` is the key of the document that follows the piece, None if there is none. With `lines`, which only who asked
+    for it gets, line feeds stand in the place of the commas; JSON that we encoded has no others.
     """
 
     joined: bytes
     count: int
     first: str | None
     next: str | None
+    lines: bool = False
 
     def parsed(self) -> list[Body]:
         """The documents, decoded."""
-        rows: list[Body] = orjson.loads(b"[" + self.joined + b"]")
+        joined = self.joined.replace(b"\n", b",") if self.lines else self.joined
+        rows: list[Body] = orjson.loads(b"[" + joined + b"]")
         return rows
 
 
@@ -195,7 +200,11 @@ class StoredBlob(Struct, frozen=True):
 
 
 class Keep(Struct, frozen=True):
-    """Make a finished blob part of a document of its tenant, which may be inserted in the same write."""
+    """Make a finished blob part of a document of the tenant, which an Insert before it in the same write may make.
+
+    DocumentMissing if there is no such document; StoreError if the blob was discarded, was kept before, or was finished
+    so long ago that it may be destroyed.
+    """
 
     blob: StoredBlob
     tenant: str

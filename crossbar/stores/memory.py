@@ -78,10 +78,11 @@ class MemoryStore:
         rows, following = found[: query.limit], found[query.limit :]
         summary = None if query.full else self._kinds[query.kind].summary
         return Rows(
-            joined=b",".join(_summarized(row, summary) for row in rows),
+            joined=(b"\n" if query.lines else b",").join(_summarized(row, summary) for row in rows),
             count=len(rows),
             first=rows[0].key if rows else None,
             next=following[0].key if following else None,
+            lines=query.lines,
         )
 
     async def find(self, query: Query) -> list[Document]:

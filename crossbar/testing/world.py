@@ -16,14 +16,14 @@ from msgspec.structs import replace
 from ..app import Crossbar
 from ..errors import CrossbarError
 from ..passwords import Hasher, login_name, wire_credentials
-from ..settings import Auth, Settings
+from ..settings import Auth, Rate, Settings
 from ..stores import Body, Document, Insert, Store
 from .client import Client
 
 NOW = 1_780_000_000
 
-QUICK = Settings(auth=Auth(hash_memory=8))
-"""Settings for tests: passwords are hashed with little memory, so that a world is there at once."""
+QUICK = Settings(auth=Auth(hash_memory=8, login_failures=0), rate=Rate(enabled=False))
+"""Settings for tests: passwords are hashed with little memory, and neither requests nor failed logins are counted."""
 
 USERNAME, PASSWORD = "admin", "crossbar"
 

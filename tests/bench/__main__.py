@@ -80,6 +80,8 @@ def _plan(options: argparse.Namespace) -> Plan:
         lookups=5 if quick else 15,
         starts=3 if quick else 7,
         imports=5 if quick else 9,
+        transfers=2 if quick else 5,
+        bytes=(256 if quick else 1024) << 20,
     )
 
 

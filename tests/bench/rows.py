@@ -85,6 +85,10 @@ def _at_most(limit: float, text: str) -> Aim:
     return Aim(limit, at_least=False, text=text)
 
 
+def _at_least(limit: float, text: str) -> Aim:
+    return Aim(limit, at_least=True, text=text)
+
+
 ROWS = (
     Row(BARE, BARE, "bare ASGI constant, uvicorn"),
     Row("about", OURS, "Crossbar, about, with a token", _capacity(0.7)),
@@ -113,8 +117,16 @@ FLAT_AIM = _at_most(1.2, "flat (within 1.2)")
 START_AIM = _at_most(300.0, "at most 300 ms")
 IMPORT_AIM = _at_most(150.0, "at most 150 ms of CPU")
 
-PROGRAMS = ("lookup", "start", "import")
-"""What is measured without a load generator."""
+FLOOD_AIM = _at_most(2.0, "at most twice as long")
+MEMORY_AIM = _at_most(20.0, "at most 20 MiB")
+EXPORT_AIMS = {
+    "json": _at_least(900_000, "at least 900,000"),
+    "ndjson": _at_least(900_000, "at least 900,000"),
+    "csv": _at_least(250_000, "at least 250,000"),
+}
+
+PROGRAMS = ("lookup", "start", "import", "export", "transfer", "flood")
+"""What is measured beside the rows."""
 
 NAMES = (*(row.name for row in ROWS), *PROGRAMS)
 """All that `--only` takes."""

@@ -11,14 +11,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .demo import crossbar_loads, demo_store
+from .exports import export_cost
+from .flood import flood_cost
 from .load import Load, check, drive, framework_load
 from .programs import import_cost, lookup_cost, start_cost
 from .report import Results
 from .rounds import alternate
 from .rows import BARE, OURS, Row, Sample, rows_named
 from .server import Server, Unmeasured, baseline_server, crossbar_server
+from .transfers import transfer_cost
 
 _WARM_UP_SECONDS = 1
+_ON_A_STORE = {"start", "export", "transfer", "flood"}
 _SETTLE_SECONDS = 0.1
 
 
@@ -35,6 +39,8 @@ class Plan:
     lookups: int
     starts: int
     imports: int
+    transfers: int
+    bytes: int
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ def measure(plan: Plan) -> Results:
     rows = rows_named(plan.only)
     with ExitStack() as stack:
         store = None
-        if "start" in plan.only or any(row.server == OURS for row in rows):
+        if plan.only & _ON_A_STORE or any(row.server == OURS for row in rows):
             with _noting(results, "demo data"):
                 store = stack.enter_context(demo_store(plan.records, plan.fresh))
         if rows:
@@ -130,10 +136,27 @@ def _measure_programs(plan: Plan, store: str | None, results: Results) -> None:
         _say("starting servers")
         with _noting(results, "start"):
             results.figures += start_cost(store, plan.starts)
+    if store is not None:
+        _measure_heavy(plan, store, results)
     if "import" in plan.only:
         _say("importing")
         with _noting(results, "import"):
             results.figures += import_cost(plan.imports)
+
+
+def _measure_heavy(plan: Plan, store: str, results: Results) -> None:
+    if "export" in plan.only:
+        _say("exporting")
+        with _noting(results, "export"):
+            results.figures += export_cost(store, plan.records, plan.transfers)
+    if "transfer" in plan.only:
+        _say("transferring")
+        with _noting(results, "transfer"):
+            results.figures += transfer_cost(store, plan.bytes, plan.transfers)
+    if "flood" in plan.only:
+        _say("flooding")
+        with _noting(results, "flood"):
+            results.figures += flood_cost(store, plan.seconds, plan.transfers)
 
 
 @contextmanager

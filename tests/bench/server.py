@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import MappingProxyType
 from typing import BinaryIO
 
 from .apps import ROUTES_VARIABLE
@@ -22,7 +24,7 @@ HOST = "127.0.0.1"
 _CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, CLIENT_CORE = _CORES[0], _CORES[-1]
 
-_QUIET = {"CROSSBAR__LOG__ACCESS": "false"}
+_QUIET = {"CROSSBAR__LOG__ACCESS": "false", "CROSSBAR__RATE__ENABLED": "false"}
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.002
@@ -42,6 +44,17 @@ class Server:
         self.port = port
         self.start_seconds = start_seconds
 
+    @contextmanager
+    def memory(self) -> Iterator[list[float]]:
+        """The MiB by which the server's memory grows at most while the block runs; in the list when it has ended."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        before = _kib(status, "VmRSS")
+        # See proc(5): this sets the high-water mark back to what is used now.
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        grown: list[float] = []
+        yield grown
+        grown.append(max(0, _kib(status, "VmHWM") - before) / 1024)
+
     def cpu_seconds(self) -> float:
         """CPU time, user and system, that the process tree has used so far."""
         return sum(_cpu_seconds(member) for member in _tree(self.process.pid))
@@ -58,11 +71,29 @@ def crossbar(*words: str) -> list[str]:
 
 
 @contextmanager
-def crossbar_server(store: str) -> Iterator[Server]:
-    """Crossbar on a store, for as long as the block runs."""
+def crossbar_server(store: str, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """Crossbar on a store, for as long as the block runs; `settings` are environment variables."""
     port = _free_port()
     words = ("run", "--host", HOST, "--port", str(port), "--store", store)
-    with _running(crossbar(*words), port, "/livez", _QUIET) as server:
+    with _running(crossbar(*words), port, "/livez", {**_QUIET, **settings}) as server:
+        yield server
+
+
+@contextmanager
+def nginx_server(folder: Path, root: Path) -> Iterator[Server]:
+    """An nginx that serves the files below `root` and keeps its own in `folder`, for as long as the block runs."""
+    if shutil.which("nginx") is None:
+        raise Unmeasured("there is no nginx on the PATH to compare with")
+    port = _free_port()
+    own = " ".join(
+        f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log stderr; events {{}}\n"
+        f"http {{ access_log off; sendfile on; {own} server {{ listen {HOST}:{port}; root {root}; }} }}\n"
+    )
+    with _running(["nginx", "-c", str(configuration)], port, "/", {}) as server:
         yield server
 
 
@@ -133,6 +164,11 @@ def _last_line(log: BinaryIO) -> str:
     log.seek(0)
     lines = log.read().decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def _kib(status: Path, name: str) -> int:
+    """A figure of `/proc/PID/status`, in KiB."""
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
 
 
 def _free_port() -> int:

@@ -23,17 +23,18 @@ ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
     6: ("app", "health", "life", "response", "sockets", "testing.", "protocol."),
     5: ("pipeline", "walk", "overload", "plugins.", "explain", "demo."),
-    4: ("attachments", "downloads", "forms", "idempotency", "incoming", "listings", "parts", "uploads", "writing", "resource", "mounted", "opening", "rendering", "dialects.", "stores."),
+    4: ("admission", "counters", "attachments", "downloads", "files", "forms", "idempotency", "incoming", "listings", "parts", "uploads", "writing", "resource", "mounted", "opening", "rendering", "dialects.", "stores."),
     3: (
         *("compression", "cors", "jsonp"),
-        *("conditional", "endpoint", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
-        *("hooks", "watch"),
+        *("columns", "conditional", "csv_table", "endpoint", "failures", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
+        *("attempts", "hooks", "watch"),
         *("roles", "templates"),
     ),
     2: ("context",),
     1: (
         *("target", "reply", "events", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
-        *("base64_pieces", "body", "media_types", "ratelimit", "restrictions", "root_path", "schema_defaults"),
+        *("base64_pieces", "body", "disposition", "media_types", "ranges", "ratelimit", "restrictions", "root_path", "schema_defaults"),
+        "shared_table",
     ),
     0: ("errors", "fields", "redaction", "settings.", "log", "metrics", "_version"),
 }

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of webhooks: a receiver, a clock that stands, and an account in an application of its own."""
+"""Fixtures of the tests of modules: a receiver and a clock for webhooks, an account of one's own for everything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from .tools import Clock, Home, Receiver, at_home, receiving
+from crossbar.testing import World, make_store, small_world
+
+from .office import Office, office_in
+from .tools import Clock, Home, Receiver, at_home, receiving, settings
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +36,18 @@ async def home(clock: Clock) -> AsyncIterator[Home]:
     """An account in an application of the test's own, in memory, on the clock that stands."""
     async with at_home(clock=clock) as made:
         yield made
+
+
+@pytest.fixture(scope="session", params=["memory", "sqlite"])
+async def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """An application over each store, shared by all tests; what they change, they change in an account of their own."""
+    store = make_store(request.param, tmp_path_factory.mktemp("modules"))
+    made = await small_world(store, settings(deliver=False))
+    yield made
+    await made.app.stop()
+
+
+@pytest.fixture
+async def office(world: World) -> Office:
+    """An account of the test's own."""
+    return await office_in(world)

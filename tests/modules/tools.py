@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from crossbar import Crossbar, Document, Query, Settings, Store
-from crossbar.settings import Auth, Log
+from crossbar.settings import Auth, Log, Rate
 from crossbar.stores.memory import MemoryStore
 from crossbar.testing import NOW, Client, Response, World, small_world
 
@@ -37,7 +37,8 @@ class Clock:
 def settings(**options: Any) -> Settings:
     """Settings for tests: cheap passwords, and webhooks that may go to receivers on this machine."""
     own = {"allow_private": True, "timeout": 5, "poll": 1} | options
-    return Settings(auth=Auth(hash_memory=8), log=Log(access=False), plugins={"webhooks": own})
+    quick, log = Auth(hash_memory=8, login_failures=0), Log(access=False)
+    return Settings(auth=quick, rate=Rate(enabled=False), log=log, plugins={"webhooks": own})
 
 
 async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:

@@ -65,18 +65,26 @@ async def test_with_a_status_and_fields_of_its_own(client: Client, files: Files)
 
 
 NAMES = [
-    pytest.param("photo.png", "photo.png", id="plain"),
-    pytest.param("a.tar.gz", "a.tar.gz", id="two endings"),
-    pytest.param("my photo.png", "my_photo.png", id="a blank"),
-    pytest.param("../../etc/passwd", "passwd.bin", id="a way out"),
-    pytest.param("x/../../etc", "etc.bin", id="a way out with a dot"),
-    pytest.param('a."; filename="b.exe', "a._filename_b.exe", id="another parameter"),
-    pytest.param('a.b"; x="y', "a.b_x_y.bin", id="a parameter in the ending"),
-    pytest.param("a.b\r\nset-cookie: x=1", "a.b_set-cookie_x_1.bin", id="a header field"),
-    pytest.param(".htaccess", "htaccess.bin", id="nothing but an ending"),
-    pytest.param("résumé.pdf", "r_sum.pdf", id="other letters"),
-    pytest.param("...", "result.bin", id="nothing but dots"),
-    pytest.param("x." + "y" * 40, "x." + "y" * 40 + ".bin", id="a long ending"),
+    pytest.param("photo.png", 'filename="photo.png"', id="plain"),
+    pytest.param("a.tar.gz", 'filename="a.tar.gz"', id="two endings"),
+    pytest.param("my photo.png", "filename=\"my_photo.png\"; filename*=UTF-8''my%20photo.png", id="a blank"),
+    pytest.param("../../etc/passwd", 'filename="passwd.png"', id="a way out"),
+    pytest.param("x/../../etc", 'filename="etc.png"', id="a way out with a dot"),
+    pytest.param(
+        'a."; filename="b.exe',
+        "filename=\"a._filename_b.exe\"; filename*=UTF-8''a._%3B%20filename%3D_b.exe",
+        id="another parameter",
+    ),
+    pytest.param(
+        "a.b\r\nset-cookie: x=1",
+        "filename=\"a.b_set-cookie_x_1.png\"; filename*=UTF-8''a.b%20set-cookie_%20x%3D1.png",
+        id="a header field",
+    ),
+    pytest.param(".htaccess", 'filename="htaccess.png"', id="nothing but an ending"),
+    pytest.param("résumé.pdf", "filename=\"resume.pdf\"; filename*=UTF-8''r%C3%A9sum%C3%A9.pdf", id="other letters"),
+    pytest.param("...", 'filename="result.png"', id="nothing but dots"),
+    pytest.param("", 'filename="result.png"', id="nothing"),
+    pytest.param("x." + "y" * 40, f'filename="x.{"y" * 40}.png"', id="a long ending"),
 ]
 
 
@@ -85,7 +93,7 @@ async def test_names(client: Client, files: Files, name: str, expected: str) -> 
     """The name under which it is offered is a safe one, whatever somebody has called it."""
     files.answer = Blob(b"x", "image/png", name)
     response = await client.get("/account/files")
-    assert f'attachment; filename="{expected}"' == response.headers["content-disposition"]
+    assert f"attachment; {expected}" == response.headers["content-disposition"]
     assert "set-cookie" not in response.headers
 
 

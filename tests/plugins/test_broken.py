@@ -70,12 +70,12 @@ PLACES = ["", "/x", "/x/y/users"]
 async def test_a_broken_module_answers_503(folder: Path, verb: str) -> None:
     """Every request for the noun of a broken module is a 503 with Retry-After, and the other modules work."""
     write(folder, "phones.py", "1 / 0\n")
-    write(folder, "faxes.py", GOOD.replace("phones", "faxes"))
+    write(folder, "fares.py", GOOD.replace("phones", "fares"))
     world, client = await world_with(folder)
     home = f"/accounts/{world.master}"
     broken = [await client.request(verb, f"{home}/phones{place}", {}) for place in PLACES]
     outside = await client.request(verb, "/phones", {})
-    working = await client.get(f"{home}/faxes")
+    working = await client.get(f"{home}/fares")
     assert [503, 503, 503, 503, 200] == [response.status for response in (*broken, outside, working)]
     assert {"30"} == {response.headers.get("retry-after") for response in broken}
 

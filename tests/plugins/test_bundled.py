@@ -12,8 +12,9 @@ from crossbar.plugins import BUNDLED, Folder, bundled_folder
 from .tools import GOOD, app_with, with_modules, world_with, write
 
 BUNDLED_NAMES = [
-    *("about", "accounts", "api_auth", "callflows", "cdrs", "devices", "directories", "groups", "lists", "menus"),
-    *("schemas", "temporal_rules", "token_auth", "token_restrictions", "user_auth", "users", "webhooks"),
+    *("about", "accounts", "api_auth", "callflows", "cdrs", "devices", "directories", "faxes", "groups", "lists"),
+    *("media", "menus", "messages", "schemas", "temporal_rules", "token_auth", "token_restrictions", "user_auth"),
+    *("users", "vmboxes", "webhooks"),
 ]
 
 
@@ -55,8 +56,8 @@ def test_a_name_that_is_a_word_of_the_path(folder: Path, caplog: pytest.LogCaptu
 async def test_disabled_modules(folder: Path) -> None:
     """A disabled module is not there: bundled or not, broken or not, its noun is a 404."""
     write(folder, "phones.py", "1 / 0")
-    write(folder, "faxes.toml", "")
-    world, client = await world_with(folder, "phones", "faxes", "menus")
+    write(folder, "fares.toml", "")
+    world, client = await world_with(folder, "phones", "fares", "menus")
     home = f"/accounts/{world.master}"
-    responses = [await client.get(f"{home}/{noun}") for noun in ("phones", "faxes", "menus", "devices")]
+    responses = [await client.get(f"{home}/{noun}") for noun in ("phones", "fares", "menus", "devices")]
     assert [404, 404, 404, 200] == [response.status for response in responses]

@@ -46,8 +46,8 @@ NEEDY = """
     class FaxOptions(Options, frozen=True):
         url: str
 
-    class Faxes(Endpoint):
-        name = "faxes"
+    class Fares(Endpoint):
+        name = "fares"
         thing: Thing
         options: FaxOptions
 
@@ -83,23 +83,23 @@ async def test_where_settings_come_from(
 
 async def test_what_has_to_be_set(folder: Path, make: Maker) -> None:
     """A class that only says what type its options have gets them from the settings."""
-    write(folder, "faxes.py", NEEDY)
-    client = await make.client(configured(folder, "[plugins.faxes]\nurl = 'x'"))
-    assert "x" == (await client.get("/account/faxes")).data
+    write(folder, "fares.py", NEEDY)
+    client = await make.client(configured(folder, "[plugins.fares]\nurl = 'x'"))
+    assert "x" == (await client.get("/account/fares")).data
 
 
 async def test_what_is_not_set(folder: Path, make: Maker) -> None:
     """A plugin for which nothing is set, though it needs to, is out of order; the server starts without it."""
-    write(folder, "faxes.py", NEEDY)
+    write(folder, "fares.py", NEEDY)
     client = await make.client(configured(folder))
-    assert {"faxes": f"{folder / 'faxes.py'}: plugins.faxes.url: it has to be set"} == faults(client.app)
-    assert [503, 200] == [(await client.get(f"/account/{noun}")).status for noun in ("faxes", "devices")]
+    assert {"fares": f"{folder / 'fares.py'}: plugins.fares.url: it has to be set"} == faults(client.app)
+    assert [503, 200] == [(await client.get(f"/account/{noun}")).status for noun in ("fares", "devices")]
 
 
 def test_all_faults_of_all_plugins(folder: Path, packages: Packages) -> None:
     """What is wrong in any table of a plugin keeps the application from being made, all of it told at once."""
     write(folder, "phones.py", MODULE)
-    write(folder, "faxes.py", NEEDY)
+    write(folder, "fares.py", NEEDY)
     text = "from crossbar import Options\n\nclass Sso:\n    class Own(Options, frozen=True):\n        tries: int = 3\n"
     text += "    options = Own()\n\n    async def __call__(self, ctx): ...\n"
     packages.install("acme", {"acme.py": text}, {"authenticators": {"sso": "acme:Sso"}})
@@ -107,7 +107,7 @@ def test_all_faults_of_all_plugins(folder: Path, packages: Packages) -> None:
         [plugins.phones]
         limit = "many"
         link.prot = 80
-        [plugins.faxes]
+        [plugins.fares]
         ulr = "x"
         [plugins.sso]
         tries = []
@@ -120,8 +120,8 @@ def test_all_faults_of_all_plugins(folder: Path, packages: Packages) -> None:
         app_with(configured(folder, toml))
     assert (
         "plugins.devices: this plugin has no settings",
-        "plugins.faxes.ulr: no such setting; did you mean 'url'?",
-        "plugins.faxes.url: it has to be set",
+        "plugins.fares.ulr: no such setting; did you mean 'url'?",
+        "plugins.fares.url: it has to be set",
         "plugins.phones.limit: must be integer",
         "plugins.phones.link.prot: no such setting; did you mean 'port'?",
         "plugins.phonse: no such plugin; did you mean 'phones'?",

@@ -65,7 +65,7 @@ def test_files_that_are_no_modules(folder: Path, name: str) -> None:
 
 def test_folders_are_no_modules(folder: Path) -> None:
     """A folder beside the modules is left alone, also one that is called like a module."""
-    for name in ("phones.py", "schemas", "assets", "faxes.toml"):
+    for name in ("phones.py", "schemas", "assets", "fares.toml"):
         (folder / name).mkdir()
     assert [] == list(Folder(folder).find())
 
@@ -86,10 +86,10 @@ def test_two_folders_with_a_module_of_the_same_name(tmp_path: Path) -> None:
 
 def test_schemas_beside_the_modules(folder: Path) -> None:
     """Every JSON file under `schemas` is a schema called like the file."""
-    write(folder, "schemas/faxes.json", "{}")
-    write(folder, "schemas/endpoint.faxes.json", "{}")
+    write(folder, "schemas/fares.json", "{}")
+    write(folder, "schemas/endpoint.fares.json", "{}")
     write(folder, "schemas/notes.txt", "")
-    assert ["endpoint.faxes", "faxes"] == list(schema_files(folder))
+    assert ["endpoint.fares", "fares"] == list(schema_files(folder))
     assert {} == schema_files(folder / "nowhere")
 
 

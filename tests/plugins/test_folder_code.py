@@ -59,9 +59,9 @@ def test_a_helper_of_a_package(folder: Path) -> None:
 
 def test_a_module_may_use_another(folder: Path) -> None:
     """A class that a module imports from another one is used there, and stays the other's endpoint."""
-    write(folder, "faxes.py", "from .phones import Phones\n\nclass Faxes(Phones):\n    name = 'faxes'\n")
+    write(folder, "fares.py", "from .phones import Phones\n\nclass Fares(Phones):\n    name = 'fares'\n")
     write(folder, "phones.py", GOOD)
-    assert [("faxes", ""), ("phones", "")] == [(found.name, found.fault) for found in Folder(folder).find()]
+    assert [("fares", ""), ("phones", "")] == [(found.name, found.fault) for found in Folder(folder).find()]
 
 
 def test_two_names_for_one_class(folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_no_compiled_files_are_left(folder: Path) -> None:
     write(folder, "_shared.py", "ANSWER = 42\n")
     write(folder, "phones/__init__.py", "from .._shared import ANSWER\nfrom .more import *\n" + phones(1))
     write(folder, "phones/more.py", "")
-    write(folder, "faxes.py", "1 / 0")
+    write(folder, "fares.py", "1 / 0")
     files = sorted(folder.rglob("*"))
     assert ["phones"] == [found.name for found in Folder(folder).find() if not found.fault]
     assert (files, before) == (sorted(folder.rglob("*")), sys.dont_write_bytecode)
@@ -154,11 +154,11 @@ def test_a_link_within_the_folder(folder: Path) -> None:
 
 def test_a_link_that_leads_nowhere(folder: Path) -> None:
     """A link whose end is gone, or that leads to itself, is out of order, and the others go on."""
-    (folder / "faxes.py").symlink_to(folder / "gone.py")
+    (folder / "fares.py").symlink_to(folder / "gone.py")
     (folder / "loop.py").symlink_to(folder / "loop.py")
     write(folder, "phones.py", GOOD)
     found = {found.name: bool(found.fault) for found in Folder(folder).find()}
-    assert {"faxes": True, "loop": True, "phones": False} == found
+    assert {"fares": True, "loop": True, "phones": False} == found
 
 
 @pytest.mark.parametrize("place", ["phones/__init__.py", "phones/more.py", "phones", "_shared.py", "."])
@@ -182,7 +182,7 @@ def test_a_declaration_that_everybody_may_write(folder: Path) -> None:
 def test_a_file_that_nobody_may_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that cannot be read is out of order, and told."""
     write(folder, "phones.py", GOOD)
-    write(folder, "faxes.toml", "")
+    write(folder, "fares.toml", "")
 
     def forbidden(self: Path, *_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(self))

@@ -209,14 +209,14 @@ async def test_a_hundred_reloads(folder: Path, make: Maker) -> None:
 
 async def test_changes_at_the_same_time(folder: Path, make: Maker) -> None:
     """Changes that are asked for together are carried out one after the other, and none is lost."""
-    for name in ("phones", "faxes"):
+    for name in ("phones", "fares"):
         write(folder, f"{name}.py", SIMPLE.replace("VERSION", "1").replace("phones", name).split("class Notes")[0])
     client = await make.client(with_modules(folder))
     changes = client.app.changes
-    asked = [changes.reload("phones"), changes.stop("phones"), changes.reload("faxes"), changes.reload("phones")]
-    outcomes = await asyncio.gather(*asked, changes.refresh([folder / "phones.py"]), changes.stop("faxes"))
+    asked = [changes.reload("phones"), changes.stop("phones"), changes.reload("fares"), changes.reload("phones")]
+    outcomes = await asyncio.gather(*asked, changes.refresh([folder / "phones.py"]), changes.stop("fares"))
     assert [("phones", "stopped")] == did(outcomes[1])
-    assert {"phones": "stopped", "faxes": "stopped"} == states(client.app)
+    assert {"phones": "stopped", "fares": "stopped"} == states(client.app)
 
 
 async def test_what_is_left_of_old_versions(folder: Path, make: Maker) -> None:
@@ -247,7 +247,7 @@ async def test_what_is_left_of_what_failed(folder: Path, make: Maker) -> None:
     """Reloads that fail, and files that come and go, leave nothing behind either."""
     path = write(folder, "phones.py", SIMPLE.replace("VERSION", "0"))
     client = await make.client(with_modules(folder))
-    other = write(folder, "faxes.py", SIMPLE.replace("VERSION", "0").replace("phones", "faxes").split("class Notes")[0])
+    other = write(folder, "fares.py", SIMPLE.replace("VERSION", "0").replace("phones", "fares").split("class Notes")[0])
     await client.app.changes.refresh([other])
     loaded = len(sys.modules)
     for _ in range(20):
@@ -257,6 +257,6 @@ async def test_what_is_left_of_what_failed(folder: Path, make: Maker) -> None:
         ]
         other.unlink()
         await client.app.changes.refresh([other])
-        write(folder, "faxes.py", SIMPLE.replace("VERSION", "0").replace("phones", "faxes").split("class Notes")[0])
+        write(folder, "fares.py", SIMPLE.replace("VERSION", "0").replace("phones", "fares").split("class Notes")[0])
         await client.app.changes.refresh([other])
     assert loaded == len(sys.modules)

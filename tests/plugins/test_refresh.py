@@ -35,13 +35,13 @@ def noun(name: str, value: object) -> str:
 async def test_files_come_change_and_go(client: Client, folder: Path) -> None:
     """A new file is added, a changed one loaded anew, a removed one taken out; others are left alone."""
     other = client.app.registry.names["devices"]
-    changed = [write(folder, "phones.py", phones(2)), write(folder, "faxes.toml", "")]
-    assert [("faxes", "added"), ("phones", "reloaded")] == did(await client.app.changes.refresh(changed))
-    assert [2, []] == [await answer(client), await answer(client, "faxes")]
+    changed = [write(folder, "phones.py", phones(2)), write(folder, "fares.toml", "")]
+    assert [("fares", "added"), ("phones", "reloaded")] == did(await client.app.changes.refresh(changed))
+    assert [2, []] == [await answer(client), await answer(client, "fares")]
     for path in changed:
         path.unlink()
-    assert [("faxes", "removed"), ("phones", "removed")] == did(await client.app.changes.refresh(changed))
-    assert [404, 404] == [await answer(client), await answer(client, "faxes")]
+    assert [("fares", "removed"), ("phones", "removed")] == did(await client.app.changes.refresh(changed))
+    assert [404, 404] == [await answer(client), await answer(client, "fares")]
     assert other is client.app.registry.names["devices"]
 
 
@@ -59,53 +59,53 @@ async def test_a_package_comes_and_goes(client: Client, folder: Path) -> None:
 
 async def test_a_declaration_changes(client: Client, folder: Path) -> None:
     """A changed TOML file is live; a wrong one is told, and the one from before goes on."""
-    path = write(folder, "faxes.toml", "summary = ['name']")
+    path = write(folder, "fares.toml", "summary = ['name']")
     await client.app.changes.refresh([path])
-    await client.put("/account/faxes", {"name": "a", "more": "b"})
-    write(folder, "faxes.toml", "sumary = []")
+    await client.put("/account/fares", {"name": "a", "more": "b"})
+    write(folder, "fares.toml", "sumary = []")
     [outcome] = await client.app.changes.refresh([path])
     assert [] == missing(outcome.why, str(path), "unknown keys sumary")
-    assert [{"name"}] == [{*row} - {"id"} for row in await answer(client, "faxes")]
-    write(folder, "faxes.toml", "")
+    assert [{"name"}] == [{*row} - {"id"} for row in await answer(client, "fares")]
+    write(folder, "fares.toml", "")
     await client.app.changes.refresh([path])
-    assert [{"name", "more"}] == [{*row} - {"id"} for row in await answer(client, "faxes")]
+    assert [{"name", "more"}] == [{*row} - {"id"} for row in await answer(client, "fares")]
 
 
 async def test_a_helper_file_concerns_all(client: Client, folder: Path) -> None:
     """After a change in a helper file, or in what that imports, all Python modules are loaded anew."""
     write(folder, "_answer.py", "ANSWER = 1\n")
     helper = write(folder, "_shared/__init__.py", "from .._answer import ANSWER\n")
-    for name in ("phones", "faxes"):
+    for name in ("phones", "fares"):
         write(folder, f"{name}.py", "from ._shared import ANSWER\n" + noun(name, "?").replace("'?'", "ANSWER"))
     write(folder, "menus2.toml", "")
-    await client.app.changes.refresh([folder / "phones.py", folder / "faxes.py", folder / "menus2.toml"])
+    await client.app.changes.refresh([folder / "phones.py", folder / "fares.py", folder / "menus2.toml"])
     path = write(folder, "_answer.py", "ANSWER = 22\n")
     outcomes = await client.app.changes.refresh([path])
-    assert [("faxes", "reloaded"), ("phones", "reloaded")] == did(outcomes)
-    assert [22, 22] == [await answer(client, name) for name in ("phones", "faxes")]
+    assert [("fares", "reloaded"), ("phones", "reloaded")] == did(outcomes)
+    assert [22, 22] == [await answer(client, name) for name in ("phones", "fares")]
     write(folder, "_shared/__init__.py", "1 / 0\n")
     outcomes = await client.app.changes.refresh([helper])
-    assert [("faxes", "failed"), ("phones", "failed")] == did(outcomes)
-    assert [] == missing(outcomes[0].why, "ZeroDivisionError", "faxes.py, line 1")
-    assert [22, 22] == [await answer(client, name) for name in ("phones", "faxes")]
+    assert [("fares", "failed"), ("phones", "failed")] == did(outcomes)
+    assert [] == missing(outcomes[0].why, "ZeroDivisionError", "fares.py, line 1")
+    assert [22, 22] == [await answer(client, name) for name in ("phones", "fares")]
 
 
 async def test_a_change_that_breaks_one_of_two(client: Client, folder: Path) -> None:
     """What is wrong with one file keeps no other from being loaded."""
-    changed = [write(folder, "phones.py", "1 / 0"), write(folder, "faxes.py", noun("faxes", 5))]
-    assert [("faxes", "added"), ("phones", "failed")] == did(await client.app.changes.refresh(changed))
-    assert [1, 5] == [await answer(client), await answer(client, "faxes")]
+    changed = [write(folder, "phones.py", "1 / 0"), write(folder, "fares.py", noun("fares", 5))]
+    assert [("fares", "added"), ("phones", "failed")] == did(await client.app.changes.refresh(changed))
+    assert [1, 5] == [await answer(client), await answer(client, "fares")]
 
 
 async def test_a_new_file_that_is_broken(client: Client, folder: Path) -> None:
     """Its noun answers 503 until it is mended."""
-    path = write(folder, "faxes.py", "1 / 0")
+    path = write(folder, "fares.py", "1 / 0")
     [outcome] = await client.app.changes.refresh([path])
-    assert ("faxes", "failed", f"{path}, line 1: ZeroDivisionError: division by zero") == outcome
-    assert (503, "out of order") == (await answer(client, "faxes"), states(client.app)["faxes"])
-    write(folder, "faxes.py", noun("faxes", 5))
+    assert ("fares", "failed", f"{path}, line 1: ZeroDivisionError: division by zero") == outcome
+    assert (503, "out of order") == (await answer(client, "fares"), states(client.app)["fares"])
+    write(folder, "fares.py", noun("fares", 5))
     await client.app.changes.refresh([path])
-    assert (5, {}) == (await answer(client, "faxes"), faults(client.app))
+    assert (5, {}) == (await answer(client, "fares"), faults(client.app))
 
 
 async def test_a_noun_that_becomes_free(folder: Path, make: Maker) -> None:
@@ -133,15 +133,15 @@ async def test_a_noun_moves_to_another_file(client: Client, folder: Path) -> Non
 @pytest.fixture
 async def strict(folder: Path, make: Maker) -> Client:
     """An application with a module that has a schema, to which another one refers."""
-    for name in ("faxes", "rooms"):
+    for name in ("fares", "rooms"):
         write(folder, f"{name}.toml", f"schema = '{name}'")
-    write(folder, "schemas/faxes.json", '{"$ref": "crossbar:///schemas/common"}')
+    write(folder, "schemas/fares.json", '{"$ref": "crossbar:///schemas/common"}')
     write(folder, "schemas/rooms.json", '{"required": ["room"]}')
     write(folder, "schemas/common.json", '{"required": ["a"]}')
     return await make.client(with_modules(folder))
 
 
-async def takes(client: Client, field: str, path: str = "/account/faxes") -> bool:
+async def takes(client: Client, field: str, path: str = "/account/fares") -> bool:
     """Whether a document with this field keeps to the schema."""
     return (await client.put(path, {field: 1})).status == 201
 
@@ -168,13 +168,13 @@ async def test_a_schema_that_is_broken(strict: Client, folder: Path, text: str |
 
 async def test_a_schema_that_was_missing(client: Client, folder: Path) -> None:
     """A module that waits for its schema is in order as soon as that is there."""
-    path = write(folder, "faxes.toml", "schema = 'faxes'")
+    path = write(folder, "fares.toml", "schema = 'fares'")
     [failed] = await client.app.changes.refresh([path])
-    schema = write(folder, "schemas/faxes.json", "{}")
+    schema = write(folder, "schemas/fares.json", "{}")
     outcomes = await client.app.changes.refresh([schema])
     assert "failed" == failed.did
-    assert [("schemas/faxes", "added"), ("faxes", "reloaded")] == did(outcomes)
-    assert [] == await answer(client, "faxes")
+    assert [("schemas/fares", "added"), ("fares", "reloaded")] == did(outcomes)
+    assert [] == await answer(client, "fares")
 
 
 async def test_a_schema_in_the_place_of_a_bundled_one(client: Client, folder: Path) -> None:

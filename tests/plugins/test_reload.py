@@ -99,14 +99,14 @@ async def test_code_that_is_imported_later(client: Client, folder: Path) -> None
 
 async def test_a_module_that_was_broken(folder: Path, make: Maker) -> None:
     """A module that could not be loaded at the start is loaded by a reload, or by a start."""
-    for name in ("phones", "faxes"):
+    for name in ("phones", "fares"):
         write(folder, f"{name}.py", "1 / 0\n")
     client = await make.client(with_modules(folder))
-    for name in ("phones", "faxes"):
+    for name in ("phones", "fares"):
         write(folder, f"{name}.py", phones(name).replace('"phones"\n', f'"{name}"\n'))
     await client.app.changes.reload("phones")
-    await client.app.changes.start("faxes")
-    assert ["phones", "faxes"] == [await answer(client, f"/account/{name}") for name in ("phones", "faxes")]
+    await client.app.changes.start("fares")
+    assert ["phones", "fares"] == [await answer(client, f"/account/{name}") for name in ("phones", "fares")]
 
 
 async def test_another_noun(client: Client, folder: Path) -> None:
@@ -199,9 +199,9 @@ PACKAGE = {
     "acme/__init__.py": "",
     "acme/shared.py": "ANSWER = 1\n",
     "acme/phones.py": "from .shared import ANSWER\n" + phones("?").replace("'?'", "ANSWER"),
-    "acme/faxes.py": "from .shared import ANSWER\n" + phones("?").replace("'?'", "ANSWER").replace("phones", "faxes"),
+    "acme/fares.py": "from .shared import ANSWER\n" + phones("?").replace("'?'", "ANSWER").replace("phones", "fares"),
 }
-ENTRIES = {"endpoints": {"phones": "acme.phones:Phones", "faxes": "acme.faxes:Phones"}}
+ENTRIES = {"endpoints": {"phones": "acme.phones:Phones", "fares": "acme.fares:Phones"}}
 
 
 async def test_an_installed_package(packages: Packages, make: Maker) -> None:
@@ -209,10 +209,10 @@ async def test_an_installed_package(packages: Packages, make: Maker) -> None:
     packages.install("acme", PACKAGE, ENTRIES)
     client = await make.client()
     packages.install("acme", PACKAGE | {"acme/shared.py": "ANSWER = 22\n"}, ENTRIES, "2.0")
-    assert [("faxes", "reloaded"), ("phones", "reloaded")] == did(await client.app.changes.reload("faxes"))
-    assert [22, 22] == [await answer(client, f"/account/{name}") for name in ("phones", "faxes")]
+    assert [("fares", "reloaded"), ("phones", "reloaded")] == did(await client.app.changes.reload("fares"))
+    assert [22, 22] == [await answer(client, f"/account/{name}") for name in ("phones", "fares")]
     assert {"2.0"} == {
-        each.found.source.version for each in client.app.plugins.plugins if each.name in ("phones", "faxes")
+        each.found.source.version for each in client.app.plugins.plugins if each.name in ("phones", "fares")
     }
 
 
@@ -221,11 +221,11 @@ async def test_an_installed_package_that_is_broken(packages: Packages, make: Mak
     packages.install("acme", PACKAGE, ENTRIES)
     client = await make.client()
     old = sys.modules["acme.shared"]
-    packages.install("acme", PACKAGE | {"acme/shared.py": "ANSWER = 22\n", "acme/faxes.py": "1 / 0\n"}, ENTRIES, "2.0")
-    with pytest.raises(PluginError, match=r"faxes\.py, line 1: ZeroDivisionError"):
+    packages.install("acme", PACKAGE | {"acme/shared.py": "ANSWER = 22\n", "acme/fares.py": "1 / 0\n"}, ENTRIES, "2.0")
+    with pytest.raises(PluginError, match=r"fares\.py, line 1: ZeroDivisionError"):
         await client.app.changes.reload("phones")
-    assert [1, 1] == [await answer(client, f"/account/{name}") for name in ("phones", "faxes")]
-    assert ({"phones": "previous version", "faxes": "previous version"}, True) == (
+    assert [1, 1] == [await answer(client, f"/account/{name}") for name in ("phones", "fares")]
+    assert ({"phones": "previous version", "fares": "previous version"}, True) == (
         states(client.app),
         sys.modules["acme.shared"] is old,
     )
@@ -236,7 +236,7 @@ async def test_a_package_that_is_gone(packages: Packages, make: Maker) -> None:
     packages.install("acme", PACKAGE, ENTRIES)
     client = await make.client()
     packages.install("acme", {}, {"endpoints": {"phones": "acme.phones:Phones"}}, "3.0")
-    assert [("phones", "reloaded"), ("faxes", "removed")] == did(await client.app.changes.reload("phones"))
+    assert [("phones", "reloaded"), ("fares", "removed")] == did(await client.app.changes.reload("phones"))
     packages.install("acme", {}, {}, "4.0")
     assert [("phones", "removed")] == did(await client.app.changes.reload("phones"))
-    assert [404, 404] == [await answer(client, f"/account/{name}") for name in ("phones", "faxes")]
+    assert [404, 404] == [await answer(client, f"/account/{name}") for name in ("phones", "fares")]

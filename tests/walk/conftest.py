@@ -15,6 +15,8 @@ from crossbar.resource import new_id
 from crossbar.testing import NOW, Client, Clock, World, make_store, small_world
 
 from .papers import Notes, Papers, made
+from .recordings import Recordings
+from .staff import Staff, hired
 from .tools import SETTINGS, Away, Crashing, Home, Late
 
 _numbers = count(1)
@@ -91,3 +93,23 @@ async def papers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def paper(papers: World) -> str:
     """The path of a document that may have a cover and pages."""
     return await made(await papers.client("customer"), "papers", {"title": "On numbers"})
+
+
+@pytest.fixture
+async def staff(home: Home, world: World) -> Staff:
+    """An account with people of several roles, and what belongs to each."""
+    return await hired(home, world)
+
+
+@pytest.fixture(scope="module")
+def recordings() -> Recordings:
+    """Give the endpoint that answers `listener` with bytes."""
+    return Recordings()
+
+
+@pytest.fixture(scope="module")
+async def listener(recordings: Recordings) -> AsyncIterator[Client]:
+    """Give a client, without a token, of an application with recordings."""
+    world = await small_world(endpoints=[recordings])
+    yield Client(world.app)
+    await world.app.stop()

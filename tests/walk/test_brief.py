@@ -278,14 +278,22 @@ RANGE = """curl -v \\
     -H "X-Auth-Token: {AUTH_TOKEN}" \\
     -H "Content-Type: application/json" \\
     -H "Accept: audio/mpeg" \\
-    -H "Range: bytes=0-9" \\
-    http://{SERVER_URL}:{PORT}/v2/accounts/{ACCOUNT_ID}/vmboxes/V/messages/M/raw"""
+    -H "Range: bytes={START_BYTE}-{END_BYTE}" \\
+    http://{SERVER_URL}:{PORT}/v2/accounts/{ACCOUNT_ID}/vmboxes/{VMBOX_ID}/messages/{MESSAGE_ID}/raw"""
 
 
-async def test_a_range_of_what_is_not_there(home: Home) -> None:
-    """There are no voicemail boxes here, and the answer says how far the path resolved."""
-    data = refused(await curl(home, RANGE), 404)
-    assert ["v2", f"accounts/{home.id}"] == data["resolved"]
+async def test_a_range_of_a_voicemail(home: Home) -> None:
+    """The sound of a message comes from byte to byte, in the type that it has."""
+    box = await home.made("/vmboxes", {"name": "Sales", "mailbox": "3000"})
+    message = await home.made(f"/vmboxes/{box}/messages", {"folder": "new"})
+    sound = bytes(range(100))
+    path = home.at(f"/vmboxes/{box}/messages/{message}/raw")
+    sent = await home.client.request("PUT", path, body=sound, headers={"content-type": "audio/mp3"})
+    assert 201 == sent.status
+    response = await curl(home, RANGE, VMBOX_ID=box, MESSAGE_ID=message, START_BYTE="10", END_BYTE="19")
+    assert (206, sound[10:20]) == (response.status, response.body)
+    headers = ("content-type", "content-range", "content-length")
+    assert ["audio/mpeg", "bytes 10-19/100", "10"] == [response.headers[name] for name in headers]
 
 
 CSV_HEADER = """curl -v -X GET \\

@@ -14,7 +14,7 @@ from crossbar.resource import new_id
 from crossbar.stores import Document
 from crossbar.testing import Client, Clock, Response, World
 
-from .tools import ONE_STORE, Home, failed, ids, wire
+from .tools import ONE_STORE, Home, body_fields, ids, refused, token_field, wire
 
 DEVICE = {"name": "Desk"}
 
@@ -26,7 +26,7 @@ def keyed(key: str = "") -> dict[str, str]:
 
 def same(one: Response, other: Response) -> bool:
     """Whether two answers say the same, but for the request that each of them answers."""
-    own = {"request_id", "timestamp"}
+    own = {"request_id", "timestamp", "tokens"}
     one_says, other_says = ({k: v for k, v in each.json().items() if k not in own} for each in (one, other))
     fields = ("etag", "location", "content-type")
     return (one.status, one_says, [one.headers.get(name) for name in fields]) == (
@@ -57,8 +57,8 @@ async def test_another_request_under_the_key(home: Home) -> None:
     headers = keyed()
     first = await home.put("/devices", DEVICE, headers=headers)
     other = await home.put("/devices", {"name": "Other"}, headers=headers)
-    assert "choose a new key" in failed(other, 409, "idempotency_key_reused")["message"]
-    failed(await home.put("/devices?x=1", DEVICE, headers=headers), 409, "idempotency_key_reused")
+    assert "choose a new key" in refused(other, 409, "idempotency_key_reused")["message"]
+    refused(await home.put("/devices?x=1", DEVICE, headers=headers), 409, "idempotency_key_reused")
     assert same(first, await home.put("/devices", DEVICE, headers=headers))
     assert [first.data["id"]] == ids(await home.get("/devices"))
 
@@ -94,26 +94,25 @@ async def test_keys(home: Home, key: str) -> None:
 
 async def test_quotation_marks_are_not_part_of_it(home: Home) -> None:
     """A client library that learns of the quotation marks repeats what it sent without them."""
-    first = await home.put("/devices", DEVICE, headers=keyed(r"k\"))
+    first = await home.put("/devices", DEVICE, headers=keyed("k\\"))
     assert same(first, await home.put("/devices", DEVICE, headers=keyed(r'"k\\"')))
 
 
 @ONE_STORE
-@pytest.mark.parametrize("key", [" ", '""', '"', '"a', "a" * 256, '"' + "a" * 256 + '"', "a b", "ä", '"a";b=1', '"a\\b"'])
+@pytest.mark.parametrize("key", [" ", '""', '"', '"a', "a" * 256, f'"{"a" * 256}"', "a b", "ä", '"a";b=1', '"a\\b"'])
 async def test_what_is_no_key(home: Home, key: str) -> None:
     """Anything else is a 400, and nothing is made."""
-    failed(await home.put("/devices", DEVICE, headers=keyed(key)), 400, "bad_idempotency_key")
+    refused(await home.put("/devices", DEVICE, headers=keyed(key)), 400, "bad_idempotency_key")
     assert [] == (await home.get("/devices")).data
 
 
 @ONE_STORE
 async def test_two_keys(home: Home) -> None:
     """Servers on the way could each believe another one of two."""
-    fields = [(b"idempotency-key", b"a"), (b"idempotency-key", b"a"), (b"x-auth-token", str(home.client.token).encode())]
     body = b'{"data":{"name":"Desk"}}'
-    fields += [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+    fields = [token_field(home.client), *body_fields(body), (b"idempotency-key", b"a"), (b"idempotency-key", b"a")]
     response = await wire(home.world.app, "PUT", f"/v2{home.at('/devices')}".encode(), fields, [body])
-    failed(response, 400, "bad_idempotency_key")
+    refused(response, 400, "bad_idempotency_key")
 
 
 @ONE_STORE
@@ -165,15 +164,16 @@ async def test_it_is_forgotten_after_a_day(own_world: World, own_clock: Clock) -
     again = await client.put("/account/devices", DEVICE, headers=headers)
     own_clock.now += 1
     later = await client.put("/account/devices", DEVICE, headers=headers)
-    assert [first.data["id"]] * 2 == [again.data["id"], first.data["id"]]
-    assert (201, True, False) == (later.status, later.data["id"] != first.data["id"], "idempotency-replayed" in later.headers)
+    assert (201, first.data["id"], "true") == (again.status, again.data["id"], again.headers["idempotency-replayed"])
+    assert (201, True) == (later.status, later.data["id"] != first.data["id"])
+    assert "idempotency-replayed" not in later.headers
 
 
 async def test_refusals_are_not_remembered(home: Home) -> None:
     """Whoever is refused may correct the request and send it under the same key."""
     headers = keyed()
-    failed(await home.put("/devices", {"name": 5}, headers=headers), 400)
-    failed(await home.put("/devices", {}, headers=headers), 400)
+    refused(await home.put("/devices", {"name": 5}, headers=headers), 400)
+    refused(await home.put("/devices", {}, headers=headers), 400)
     assert 201 == (await home.put("/devices", DEVICE, headers=headers)).status
 
 
@@ -183,7 +183,7 @@ async def test_unique_values(home: Home) -> None:
     headers = keyed()
     first = await home.put("/users", user, headers=headers)
     assert (201, True) == (first.status, same(first, await home.put("/users", user, headers=headers)))
-    failed(await home.put("/users", user, headers=keyed()), 400, "validation error")
+    refused(await home.put("/users", user, headers=keyed()), 400, "validation error")
 
 
 @pytest.mark.parametrize("change", ["changed", "deleted"])
@@ -241,7 +241,8 @@ async def test_tokens_are_kept_nowhere(own_world: World) -> None:
     headers = keyed()
     first = await client.put("/account/devices", DEVICE, headers=headers)
     kept = orjson.dumps(await records(own_world, own_world.customer)).decode()
-    assert (client.token, 1, False) == (first.json()["auth_token"], kept.count("fingerprint"), str(client.token) in kept)
+    assert (client.token, 1) == (first.json()["auth_token"], kept.count("fingerprint"))
+    assert str(client.token) not in kept
     login = Client(own_world.app, client.token, headers=headers)
-    tokens = {(await login.login("admin", "crossbar", "customer")).json()["auth_token"] for _ in range(2)}
+    tokens = {(await login.login("customer", "admin", "crossbar")).json()["auth_token"] for _ in range(2)}
     assert (2, 1) == (len(tokens), len(await records(own_world, own_world.customer)))

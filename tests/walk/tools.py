@@ -11,11 +11,12 @@ import pytest
 
 from crossbar import Context, Crossbar, Document, Endpoint, Insert, Unavailable
 from crossbar.dates import gregorian
-from crossbar.settings import Auth, Log, Settings
+from crossbar.settings import Auth, Log, Rate, Settings
 from crossbar.testing import NOW, Client, Response, World, exchanged, scope_of
 
 SETTINGS = Settings(
-    auth=Auth(hash_memory=8),
+    auth=Auth(hash_memory=8, login_failures=0),
+    rate=Rate(enabled=False),
     log=Log(access=False),
     plugins={"webhooks": {"deliver": False}},  # those of the tests name servers that there are not
 )

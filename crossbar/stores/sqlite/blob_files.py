@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from ...errors import StoreError, StoreUnavailable
+from ...errors import StoreError, StoreOverdue, StoreUnavailable
 from .. import StoredBlob
 
 logger = logging.getLogger(__name__)
@@ -53,51 +53,48 @@ class BlobFiles:
     """The folder of the blobs of one database file, which is made with the first blob.
 
     `sync` asks for each file to be on the disk before its blob is called finished. Reading and writing have threads of
-    their own, so that nobody who reads waits for a disk to sync.
+    their own, so that nobody who reads waits for a disk to sync; one piece of work may take `read_seconds` or
+    `write_seconds`.
     """
 
-    def __init__(self, database: Path, *, sync: bool) -> None:
+    def __init__(self, database: Path, *, sync: bool, read_seconds: float, write_seconds: float) -> None:
         self.folder = database.with_name(f"{database.name}-blobs")
         self.sync = sync
         self._database = database
+        self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
         self._readers = ThreadPoolExecutor(_THREADS, "crossbar-sqlite-blob-reader")
         self._writers = ThreadPoolExecutor(_THREADS, "crossbar-sqlite-blob-writer")
-        self._swept = ""
+        # NOTE: anywhere, or processes that live for minutes would all look into the same folders.
+        self._swept = os.urandom(1).hex()
 
     def path(self, id: str) -> Path:
         """Where the blob is, or is to be."""
         return self.folder / id[:2] / id
 
     async def read(self, work: Callable[[], T]) -> T:
-        """What the work returns or raises, done in a thread for reading."""
-        return await asyncio.wrap_future(self._submit(self._readers, work))
+        """What the work returns or raises, done in a thread for reading; StoreOverdue if it takes too long."""
+        return await self._do(self._readers, work, self._read_seconds)
 
     async def write(self, work: Callable[[], T]) -> T:
-        """What the work returns or raises, done in a thread for writing."""
-        return await asyncio.wrap_future(self._submit(self._writers, work))
+        """What the work returns or raises, done in a thread for writing; StoreOverdue if it takes too long."""
+        return await self._do(self._writers, work, self._write_seconds)
 
-    async def surely(self, work: Callable[[], object]) -> None:
-        """Like `write`, for work that is done even if the caller is cancelled, and raises nothing."""
-        # NOTE: asyncio.wait leaves alone what it waits for.
-        await asyncio.wait([asyncio.wrap_future(self._submit(self._writers, work))])
-
-    def remove(self, ids: Sequence[str], removed: Callable[[str], None] = lambda id: None) -> None:
-        """Remove these files, here and now; `removed` is called for each that is no more."""
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove these files, here and now; those that cannot be removed are logged."""
         failures = []
         for id in ids:
             try:
                 self.path(id).unlink(missing_ok=True)
             except OSError as error:
                 failures.append(self.failed(self.path(id), error))
-            else:
-                removed(id)
         if failures:
             logger.warning("%d of %d files could not be removed, the first: %s", len(failures), len(ids), failures[0])
 
-    def remove_soon(self, ids: Sequence[str], removed: Callable[[str], None] = lambda id: None) -> None:
+    def remove_soon(self, ids: Sequence[str]) -> None:
         """Remove these files in a thread, without waiting."""
         with suppress(StoreUnavailable):  # Closed: what is left is removed when the file is opened again.
-            self._submit(self._writers, lambda: self.remove(ids, removed))
+            self._submit(self._writers, lambda: self.remove(ids))
 
     def check(self, blob: StoredBlob) -> None:
         """StoreError unless the blob was finished within the last hours and is still there."""
@@ -136,8 +133,19 @@ class BlobFiles:
     def failed(self, path: Path, error: OSError) -> StoreUnavailable:
         """The error as the store reports it: which file, what is wrong, and the way out."""
         remedy = _REMEDIES.get(error.errno or 0)
-        reason = f"{remedy} ({error.strerror})" if remedy else f"{error.strerror or error}"
+        return self.unavailable(path, f"{remedy} ({error.strerror})" if remedy else f"{error.strerror or error}")
+
+    def unavailable(self, path: Path, reason: str) -> StoreUnavailable:
+        """The error of a file that cannot be used for this reason."""
         return StoreUnavailable(f"SQLite store {self._database}: blob file {path}: {reason}")
+
+    async def _do(self, pool: ThreadPoolExecutor, work: Callable[[], T], seconds: float) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.wrap_future(self._submit(pool, work))
+        except TimeoutError:
+            told = f"SQLite store {self._database}: no answer from the folder {self.folder} within {seconds:g} seconds"
+            raise StoreOverdue(f"{told}; its disk does not work, or has too much to do") from None
 
     def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import closing
 from functools import partial
 from io import FileIO
 from threading import Lock
@@ -19,21 +17,11 @@ AHEAD = 4 * BLOB_PIECE
 INLINE = 64 * 1024
 
 
-async def read_pieces(files: BlobFiles, id: str, size: int, start: int, end: int) -> AsyncIterator[bytes]:
-    """The bytes from `start` to `end` of the blob, which has `size` bytes, in pieces.
+class BlobReader:
+    """The file of a blob, opened with the first read. It may be closed while a thread is still reading.
 
-    FileNotFoundError if there is no file; StoreUnavailable if it has another size or cannot be read.
+    Once it is open it can be read to its end although it is removed meanwhile.
     """
-    # NOTE: an open file can be read to its end although it is removed meanwhile.
-    with closing(_OpenBlob(files, id, size)) as blob:
-        for place in range(start, end, AHEAD):
-            read = partial(blob.read, place, min(place + AHEAD, end))
-            for piece in read() if end - start <= INLINE else await files.read(read):
-                yield piece
-
-
-class _OpenBlob:
-    """The file of a blob, opened with the first read. It may be closed while a thread is still reading."""
 
     def __init__(self, files: BlobFiles, id: str, size: int) -> None:
         self._files = files
@@ -43,18 +31,14 @@ class _OpenBlob:
         self._closed = False
         self._busy = Lock()
 
-    def read(self, start: int, end: int) -> list[bytes]:
-        """The pieces between these two places; none once the file is closed."""
-        try:
-            with self._busy:
-                return [] if self._closed else self._read(start, end)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise self._files.failed(self._path, error) from error
-        finally:
-            if self._closed:
-                self.close()
+    async def read(self, start: int, end: int) -> list[bytes]:
+        """The bytes between these two places, in pieces.
+
+        FileNotFoundError if there is no file; StoreUnavailable if it has another size, or cannot be read.
+        """
+        if end - start <= INLINE:
+            return self._read(start, end)
+        return await self._files.read(partial(self._read, start, end))
 
     def close(self) -> None:
         """Close the file, now or when the thread that reads it is done."""
@@ -65,6 +49,18 @@ class _OpenBlob:
             self._busy.release()
 
     def _read(self, start: int, end: int) -> list[bytes]:
+        try:
+            with self._busy:
+                return [] if self._closed else self._pieces(start, end)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise self._files.failed(self._path, error) from error
+        finally:
+            if self._closed:
+                self.close()
+
+    def _pieces(self, start: int, end: int) -> list[bytes]:
         if self._file is None:
             self._file = FileIO(self._path)
             size = os.fstat(self._file.fileno()).st_size
@@ -80,6 +76,6 @@ class _OpenBlob:
         return pieces
 
     def _damaged(self, size: int) -> StoreUnavailable:
-        return StoreUnavailable(
-            f"blob file {self._path}: it has {size} bytes where {self._size} were written; restore it from a backup"
+        return self._files.unavailable(
+            self._path, f"it has {size} bytes where {self._size} were written; restore it from a backup"
         )

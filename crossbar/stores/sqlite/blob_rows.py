@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 # NOTE: made where it is missing, without a new number for the layout: a version that knows no blobs can go on with the
 # file, since the triggers are the file's own.
 SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS blobs (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL,
+    """CREATE TABLE blobs (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL,
     document TEXT NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL, created INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('kept', 'aside', 'gone'))) STRICT, WITHOUT ROWID""",
-    'CREATE INDEX IF NOT EXISTS "blobs document" ON blobs (tenant, kind, document)',
-    """CREATE INDEX IF NOT EXISTS "blobs gone" ON blobs (id) WHERE state = 'gone'""",
+    'CREATE INDEX "blobs document" ON blobs (tenant, kind, document)',
+    """CREATE INDEX "blobs gone" ON blobs (id) WHERE state = 'gone'""",
 )
 
 # Whose blob it is and its size, by id and tenant.
@@ -41,15 +41,19 @@ _DROP = "UPDATE blobs SET state = 'gone' WHERE id = ? AND tenant = ? AND state =
 _BATCH = 500
 
 
-def keep(connection: sqlite3.Connection, table: Table, change: Keep, now: int) -> None:
-    """Name the blob as one of the document; DocumentMissing without that, StoreError if the blob was kept before."""
-    blob, kind = change.blob, change.kind
+def require(connection: sqlite3.Connection, table: Table, change: Keep, now: int) -> None:
+    """DocumentMissing unless the document is there that is to have the blob."""
     if connection.execute(table.revision, (change.tenant, change.document, now)).fetchone() is None:
-        raise DocumentMissing(change.tenant, kind, change.document)
+        raise DocumentMissing(change.tenant, change.kind, change.document)
+
+
+def keep(connection: sqlite3.Connection, table: Table, change: Keep, now: int) -> None:
+    """Name the blob as one of the document; StoreError if it was kept before."""
+    blob = change.blob
     for trigger in _triggers(table):
         connection.execute(trigger)
     try:
-        connection.execute(_KEEP, (blob.id, change.tenant, kind, change.document, blob.size, blob.sha256, now))
+        connection.execute(_KEEP, (blob.id, change.tenant, change.kind, change.document, blob.size, blob.sha256, now))
     except sqlite3.IntegrityError as error:
         raise StoreError(f"blob {blob.id!r} cannot be kept: it was kept before") from error
 

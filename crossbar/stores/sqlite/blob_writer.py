@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
-from ...errors import StoreError, StoreUnavailable
+from ...errors import StoreError, StoreOverdue, StoreUnavailable
 from .. import StoredBlob
 from .blob_files import BlobFiles
 
@@ -26,14 +27,11 @@ SYNC_EVERY = 64 * 1024 * 1024
 
 
 class SqliteBlobWriter:
-    """A blob on its way into a file of its own.
+    """A blob on its way into a file of its own; `is_kept` tells of an id whether it was kept."""
 
-    `discarded` is called with the id of a finished blob that is not wanted any more; it may have been kept.
-    """
-
-    def __init__(self, files: BlobFiles, discarded: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, files: BlobFiles, is_kept: Callable[[str], Awaitable[bool]]) -> None:
         self._files = files
-        self._discarded = discarded
+        self._is_kept = is_kept
         self._file = _File(files)
         self._collected = bytearray()
         self._open = True
@@ -62,14 +60,21 @@ class SqliteBlobWriter:
     async def discard(self) -> None:
         """Remove the file, unless the blob was kept; one that cannot be removed now is swept a day later."""
         self._open = False
-        blob, self._blob = self._blob, None
         begun, self._begun = self._begun, False
+        if begun:
+            # NOTE: asyncio.wait leaves the task alone when the caller is cancelled, which is when most are discarded.
+            await asyncio.wait([asyncio.create_task(self._remove())])
+
+    async def _remove(self) -> None:
+        blob, self._blob = self._blob, None
         try:
-            if blob is not None:
-                await self._discarded(blob.id)
-            elif begun:
-                await self._files.surely(self._file.remove)
-        except StoreUnavailable as error:
+            if blob is not None and await self._is_kept(blob.id):
+                return
+            try:
+                await self._files.write(self._file.remove)
+            except StoreUnavailable:
+                self._file.remove()  # The store was closed, and its threads have ended.
+        except (StoreUnavailable, StoreOverdue) as error:
             logger.warning("a discarded blob is left until it is swept: %s", error)
 
     def _check(self, otherwise: str) -> None:

@@ -1,7 +1,7 @@
 """The blobs of an SQLite store: rows in the database, files beside it, and how the two stay together.
 
-The file comes first and goes last. It is complete before a row names it, and it is removed when no transaction can bring
-its row back, so that no row ever names a file that is not there. What a crash leaves over is swept.
+The file comes first and goes last. It is complete before a row names it, and it is removed when no transaction can
+bring its row back, so that no row ever names a file that is not there. What a crash leaves over is swept.
 
 All of it runs on the writer's thread, which leaves the slow part, removing files, to the threads of `BlobFiles`.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections import deque
 from functools import partial
 
 from .. import Drop, Keep
@@ -30,10 +29,10 @@ class Blobs:
     def __init__(self, files: BlobFiles) -> None:
         self.files = files
         self.freed = False
-        self._removed: deque[str] = deque()
 
     def keep(self, connection: sqlite3.Connection, table: Table, change: Keep, now: int) -> None:
-        """Make the blob part of the document; DocumentMissing without that, StoreError if it is not there to be kept."""
+        """Make the blob part of the document; DocumentMissing without that, StoreError if it cannot be kept."""
+        blob_rows.require(connection, table, change, now)
         self.files.check(change.blob)
         blob_rows.keep(connection, table, change, now)
 
@@ -42,24 +41,19 @@ class Blobs:
         blob_rows.drop(connection, change)
         self.freed = True
 
-    def discard(self, connection: sqlite3.Connection, id: str) -> None:
-        """Remove the file unless a row names it."""
-        if not blob_rows.is_named(connection, id):
-            self.files.remove_soon([id])
-
     def tidy(self, connection: sqlite3.Connection, *, sweep: bool) -> None:
         """Remove files that are not wanted any more, and the rows of those that are no more.
 
         With `sweep` also look for files that no row names, in one of the folders.
         """
         self.freed = False
-        removed = [self._removed.popleft() for _ in range(len(self._removed))]
-        if removed:
-            with transaction(connection):
-                blob_rows.forget(connection, removed)
         gone = blob_rows.gone(connection)
-        if gone:
-            self.files.remove_soon(gone, self._removed.append)
+        left = [id for id in gone if self.files.path(id).exists()]
+        if left:
+            self.files.remove_soon(left)
+        if len(left) < len(gone):
+            with transaction(connection):
+                blob_rows.forget(connection, set(gone) - set(left))
         if sweep:
             try:
                 self.files.sweep(partial(blob_rows.named, connection))

@@ -1,4 +1,4 @@
-"""Insert, Replace, Delete and the other changes on the tables of the SQLite store; all of it runs on the writer's thread."""
+"""What a write changes in the tables of the SQLite store; all of it runs on the writer's thread."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def page_statement(query: Query, table: Table, now: int) -> Statement:
     It is one statement so that all five come from the same moment.
     """
     shape, values = _shape(query, table, now)
-    return Statement(_page_sql(shape, query.descending, query.full), [query.limit, *values, *values, query.limit])
+    sql = _page_sql(shape, query.descending, query.full, query.lines)
+    return Statement(sql, [query.limit, *values, *values, query.limit])
 
 
 def find_statement(query: Query, table: Table, now: int) -> Statement:
@@ -56,15 +57,16 @@ def _shape(query: Query, table: Table, now: int) -> tuple[Shape, list[Any]]:
 
 
 @lru_cache(maxsize=1024)
-def _page_sql(shape: Shape, descending: bool, full: bool) -> str:
+def _page_sql(shape: Shape, descending: bool, full: bool, lines: bool) -> str:
     document = "body" if full else "coalesce(summary, body)"
+    between = "char(10)" if lines else "','"
     edge, beyond = ("lowest", "key < lowest") if descending else ("highest", "key > highest")
     rows = _select(f"{document} AS document, key", shape, descending)
     following = _select("key", tuple((table, f"{condition} AND {beyond}") for table, condition in shape), descending)
     return (
         "SELECT joined, count, lowest, highest, "
         f"CASE WHEN count = ? AND {edge} NOT NULL THEN ({following} LIMIT 1) END "
-        "FROM (SELECT group_concat(document, ',') AS joined, count(*) AS count, min(key) AS lowest, "
+        f"FROM (SELECT group_concat(document, {between}) AS joined, count(*) AS count, min(key) AS lowest, "
         f"max(key) AS highest FROM ({rows} LIMIT ?))"
     )
 

@@ -15,6 +15,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,7 +26,7 @@ from ...settings import Limits
 from .. import Change, Document, Kind, Query, Rows
 from . import blob_rows
 from .blob_files import BlobFiles
-from .blob_reader import read_pieces
+from .blob_reader import AHEAD, BlobReader
 from .blob_writer import SqliteBlobWriter
 from .blobs import Blobs
 from .changes import carry_out, load, sweep
@@ -87,7 +88,8 @@ class SqliteStore:
         """Open the file, made if it is missing, and make tables and indexes where these kinds need others."""
         wanted = tuple(kinds)
         if self._writer is None or self._blobs is None:
-            self._blobs = Blobs(BlobFiles(self.path, sync=self._synchronous != "NORMAL"))
+            limits = {"read_seconds": self._read_seconds, "write_seconds": self._write_seconds}
+            self._blobs = Blobs(BlobFiles(self.path, sync=self._synchronous != "NORMAL", **limits))
             self._writer = Writer(self.path, self._connect_writer, partial(self._tidy, self._blobs))
         tables = await self._writer.do(lambda connection: prepare(connection, self.path, wanted, self._now()))
         self._tables = Tables({**self._tables, **tables})
@@ -149,7 +151,7 @@ class SqliteStore:
         row = self._read(*statement) if few else (await self._list(statement))[0]
         joined, count, lowest, highest, following = row
         first = highest if query.descending else lowest
-        return Rows(joined or b"", count, first and first.decode(), following and following.decode())
+        return Rows(joined or b"", count, first and first.decode(), following and following.decode(), query.lines)
 
     async def find(self, query: Query) -> list[Document]:
         """Up to `limit` whole documents of the listing."""
@@ -189,22 +191,25 @@ class SqliteStore:
         """Begin a blob."""
         blobs = self._opened_blobs()
 
-        async def discard(id: str) -> None:
-            # NOTE: asked behind the writes that wait, since a Keep is carried out even if its caller was cancelled.
-            await self._write(lambda connection: blobs.discard(connection, id), grouped=False)
+        async def is_kept(id: str) -> bool:
+            # NOTE: asked behind the writes that wait: a Keep may be carried out although its caller was cancelled.
+            return await self._write(lambda connection: blob_rows.is_named(connection, id), grouped=False)
 
-        return SqliteBlobWriter(blobs.files, discard)
+        return SqliteBlobWriter(blobs.files, is_kept)
 
     async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
         files, size = self._opened_blobs().files, self._blob_size(tenant, id)
-        try:
-            async for piece in read_pieces(files, id, size, start, size if length is None else min(start + length, size)):
-                yield piece
-        except FileNotFoundError as error:
-            # Dropped a moment ago, or damage.
-            self._blob_size(tenant, id)
-            raise files.failed(files.path(id), error) from error
+        end = size if length is None else min(start + length, size)
+        with closing(BlobReader(files, id, size)) as reader:
+            for place in range(start, end, AHEAD):
+                try:
+                    pieces = await reader.read(place, min(place + AHEAD, end))
+                except FileNotFoundError as error:
+                    self._blob_size(tenant, id)  # It was dropped a moment ago: BlobMissing. Otherwise it is damage.
+                    raise files.failed(files.path(id), error) from error
+                for piece in pieces:
+                    yield piece
 
     def _blob_size(self, tenant: str, id: str) -> int:
         """How many bytes the blob has; BlobMissing unless it belongs to a document that is alive."""

@@ -183,7 +183,9 @@ def _claim(connection: sqlite3.Connection, file: FilePath) -> None:
     """Make sure that the file is ours, and has what all kinds share."""
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
-    (things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    (things, blobs) = connection.execute(
+        "SELECT count(*), count(*) FILTER (WHERE name = 'blobs') FROM sqlite_master"
+    ).fetchone()
     if owner == APPLICATION and layout > LAYOUT:
         raise StoreUnavailable(f"SQLite store {file}: a newer Crossbar has written this file; use that one")
     if owner != APPLICATION and things:
@@ -191,8 +193,9 @@ def _claim(connection: sqlite3.Connection, file: FilePath) -> None:
     if not things:
         for sql in _SHARED:
             connection.execute(sql)
-    for sql in BLOBS:
-        connection.execute(sql)
+    if not blobs:
+        for sql in BLOBS:
+            connection.execute(sql)
 
 
 def _make(connection: sqlite3.Connection, file: FilePath, table: Table, now: int) -> None:

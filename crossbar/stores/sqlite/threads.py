@@ -42,6 +42,7 @@ class Job:
     result: Any = None
     error: Exception | None = None
     begun: bool = False
+    done: bool = False
     dropped: bool = False
 
 
@@ -54,7 +55,8 @@ class Threads:
         self._path = path
         self._connect = connect
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._most = 16
+        # NOTE: of several threads none may take jobs along that would then wait behind a slow one of its own.
+        self._most = 16 if count == 1 else 1
         self._open = True
         self._lock = Lock()
         self._running: dict[Job, sqlite3.Connection] = {}
@@ -95,6 +97,9 @@ class Threads:
     def _give_up(self, job: Job, seconds: float) -> None:
         """Tell the caller of a job that it takes too long."""
         if job.future.done():
+            return
+        if self._interrupts and job.done:
+            _settle([job])  # it waits only to be handed back with those behind it
             return
         self._drop(job)
         told = f"SQLite store {self._path}: no answer within {seconds:g} seconds"
@@ -169,6 +174,7 @@ class Threads:
         except Exception as error:
             job.error = error
         finally:
+            job.done = True
             with self._lock:
                 del self._running[job]
 

@@ -2,7 +2,29 @@
 
 import secrets
 
-from crossbar import Answer, Body, Context, InvalidData, Reply, Resource, password_secrets
+from crossbar import (
+    Answer,
+    Attachment,
+    Blob,
+    Body,
+    Context,
+    InvalidData,
+    Reply,
+    Resource,
+    action,
+    blob_of,
+    files_of,
+    password_secrets,
+)
+
+from .vcards import Photo, vcard
+
+PHOTO = Attachment(
+    "photo", types=("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"), most=1_048_576, inline=True
+)
+SMALL = 65_536
+"""Bytes of a photo at most that a vCard has inside of it."""
+VCARDS = ("text/vcard", "text/x-vcard", "text/directory")
 
 
 def normal_name(ctx: Context, body: Body) -> Body:
@@ -33,6 +55,7 @@ class Users(Resource):
     unique = ("username",)
     private_indexes = ("credentials.md5", "credentials.sha")
     checks = (normal_name, password_with_name)
+    attachments = (PHOTO,)
     owner = "id"
     admin_only = ("create", "delete")
     admin_fields = ("priv_level", "enabled", "verified", "feature_level", "call_restriction", "call_recording")
@@ -46,6 +69,30 @@ class Users(Resource):
         user = ctx.document()
         ctx.found = user.with_secrets(await self._secrets(ctx, user.secrets()))
         return await super().replace(ctx, id)
+
+    @action("GET {id}/vcard", provides=VCARDS)
+    async def vcard(self, ctx: Context, id: str) -> Blob:
+        """The user as a vCard 4.0, with the photo in it if that is small."""
+        user = ctx.document()
+        account = await ctx.app.tenants.account(ctx.home())
+        card = vcard(
+            user.data(),
+            organization=str(account.data().get("name", "")) if account is not None else "",
+            modified=user.modified,
+            photo=await self._small_photo(ctx),
+        )
+        content_type = ctx.media_type if ctx.media_type in VCARDS else VCARDS[0]
+        name = " ".join(filter(None, (user.data().get("first_name"), user.data().get("last_name")))) or id
+        return Blob(card, f"{content_type}; charset=utf-8", f"{name}.vcf")
+
+    async def _small_photo(self, ctx: Context) -> Photo | None:
+        """The user's photo, if there is one and it is small."""
+        known = files_of(ctx.document(), PHOTO).get(PHOTO.name)
+        if known is None or known["size"] > SMALL:
+            return None
+        content = blob_of(ctx.app.store, ctx.document(), PHOTO).content
+        assert not isinstance(content, bytes)
+        return Photo(known["content_type"], b"".join([piece async for piece in content.read(0, content.size)]))
 
     async def _secrets(self, ctx: Context, private: Body) -> Body:
         """The private part with what a password in the body leaves there; the body loses it."""

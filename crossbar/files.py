@@ -1,0 +1,46 @@
+"""The files of documents, for modules that do more with them than take them in: copying them, taking them away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .attachments import KEY, files_of
+from .endpoint import Attachment
+from .stores import Change, Document, Drop, Keep, Store
+
+
+async def copy_files(store: Store, source: Document, copy: Document) -> tuple[Document, tuple[Change, ...]]:
+    """`copy` with all the files of `source`, and the changes that keep them; write both together.
+
+    The bytes are copied piece by piece. BlobMissing if `source` is destroyed meanwhile. The store clears away copies
+    that nobody keeps.
+    """
+    changes: list[Change] = []
+
+    async def copied(entry: dict[str, Any]) -> dict[str, Any]:
+        blob = await store.new_blob()
+        async for piece in store.read_blob(source.tenant, entry["blob"], 0, entry["size"]):
+            await blob.write(piece)
+        stored = await blob.finish()
+        changes.append(Keep(stored, copy.tenant, copy.kind, copy.id))
+        return {**entry, "blob": stored.id}
+
+    slots: dict[str, Any] = {}
+    for name, kept in source.secrets().get(KEY, {}).items():
+        if isinstance(kept.get("blob"), str):
+            slots[name] = await copied(kept)
+        else:
+            slots[name] = {file: await copied(entry) for file, entry in kept.items()}
+    if not changes:
+        return copy, ()
+    return copy.with_secrets({**copy.secrets(), KEY: slots}), tuple(changes)
+
+
+def drop_files(document: Document, slot: Attachment) -> tuple[Document, tuple[Change, ...]]:
+    """The document without its files in a slot, and the changes that destroy them; write both together."""
+    changes = tuple([Drop(document.tenant, entry["blob"]) for entry in files_of(document, slot).values()])
+    if not changes:
+        return document, ()
+    private = document.secrets()
+    del private[KEY][slot.name]
+    return document.with_secrets(private), changes

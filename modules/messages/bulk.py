@@ -1,0 +1,63 @@
+"""One change for each of many messages, and of each whether it was done."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from crossbar import BadIdentifier, Body, Change, Conflict, Context, Document, Guard, write
+
+Load = Callable[[str], Awaitable[Document | None]]
+"""Gives the message with an id, None if there is none for the caller."""
+
+_AT_ONCE = 100
+_TRIES = 4
+
+
+async def each(
+    ctx: Context, ids: Iterable[str], load: Load, change: Callable[[Document], Change], guards: Sequence[Guard] = ()
+) -> Body:
+    """Carry out a change of each message, and say which `succeeded` and which `failed`, by id, with the reason.
+
+    The reasons are `not_found`, and `conflict` where somebody else was always faster. An id that is there twice counts
+    once. Many are written together; only where that fails, one by one.
+    """
+    succeeded: list[str] = []
+    failed: list[Body] = []
+    for some in _batches(ids):
+        found = [message for id in some if (message := await load(id)) is not None]
+        reasons: dict[str, str | None] = dict.fromkeys(some, "not_found")
+        try:
+            await write(ctx, *guards, *map(change, found))
+            reasons |= dict.fromkeys([message.id for message in found])
+        except (Conflict, BadIdentifier):
+            # NOTE: somebody else has changed one of them meanwhile; the others shall not suffer from that.
+            for message in found:
+                reasons[message.id] = await _alone(ctx, message.id, load, change, guards)
+        for id, reason in reasons.items():
+            if reason is None:
+                succeeded.append(id)
+            else:
+                failed.append({id: reason})
+    return {"succeeded": succeeded, "failed": failed}
+
+
+async def _alone(
+    ctx: Context, id: str, load: Load, change: Callable[[Document], Change], guards: Sequence[Guard]
+) -> str | None:
+    """Change one message, which others may be changing too; why it cannot be done, None if it was."""
+    for _ in range(_TRIES):
+        message = await load(id)
+        if message is None:
+            return "not_found"
+        try:
+            await write(ctx, *guards, change(message))
+            return None
+        except (Conflict, BadIdentifier):
+            continue
+    return "conflict"
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids, each once, as many at a time as are written together."""
+    remaining = iter(dict.fromkeys(ids))
+    while some := list(islice(remaining, _AT_ONCE)):
+        yield some
