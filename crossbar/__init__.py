@@ -36,7 +36,7 @@ if _typing.TYPE_CHECKING:
         UnsupportedMediaType,
         Violation,
     )
-    from .files import copy_files, drop_files
+    from .files import copy_files, drop_files, keep_file
     from .filters import Filter, holding, where
     from .hooks import Hook, after, before, within
     from .incoming import File
@@ -131,6 +131,7 @@ __all__ = [
     "find_user",
     "gregorian",
     "holding",
+    "keep_file",
     "listing",
     "login_name",
     "new_id",
@@ -185,6 +186,7 @@ _HOMES = {
     "files": (
         "copy_files",
         "drop_files",
+        "keep_file",
     ),
     "filters": (
         "Filter",

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from . import settings
 from .context import Context
+from .endpoint import VERBS
 from .errors import SettingsError
-from .fields import fit, vary
+from .fields import Fields, fit, vary
 
 ALLOWED = (
     *("accept", "authorization", "cache-control", "content-type", "depth", "idempotency-key", "if-match"),
@@ -27,6 +28,7 @@ EXPOSED = (
 """The response fields that pages may read, beside those that they always may."""
 
 ANY = "*"
+_ANY_METHOD = ", ".join(VERBS).encode()
 _NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _STANDARD_PORTS = {"http": 80, "https": 443}
 
@@ -51,7 +53,7 @@ class Cors:
             (b"access-control-max-age", b"%d" % rules.max_age),
         )
 
-    def mark(self, ctx: Context, headers: list[tuple[bytes, bytes]]) -> None:
+    def mark(self, ctx: Context, headers: Fields) -> None:
         """Add what a page of another site needs to read this response, if it is one of those that may."""
         vary(headers, b"Origin")
         origin = ctx.headers.get(b"origin")
@@ -63,10 +65,19 @@ class Cors:
             return
         headers += fields
         if ctx.method == "OPTIONS" and b"access-control-request-method" in ctx.headers:
-            headers += self._ask
-            allow = next((value for name, value in headers if name == b"allow"), None)
-            if allow is not None:
-                headers.append((b"access-control-allow-methods", allow))
+            self._answer_ahead(ctx, headers)
+
+    def _answer_ahead(self, ctx: Context, headers: Fields) -> None:
+        """Add what a browser is told that asks ahead: the methods of the place are those of `Allow`."""
+        headers += self._ask
+        allow = next((value for name, value in headers if name == b"allow"), None)
+        if allow is None and ctx.status == 404:
+            # NOTE: a browser that is told so now would hide it from the page, which may read the 404 of the request.
+            allow = _ANY_METHOD
+            ctx.status, ctx.payload = 204, b""
+            headers[:] = [pair for pair in headers if pair[0] != b"content-type"]
+        if allow is not None:
+            headers.append((b"access-control-allow-methods", allow))
 
 
 def cors_of(rules: settings.Cors) -> Cors | None:

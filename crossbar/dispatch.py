@@ -66,7 +66,7 @@ class Dispatch:
         self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
         self._deeper: Place | None = None
         # NOTE: operations first: where a dialect writes an action of another dialect's like one of them, they win.
-        for route in sorted(endpoint.routes, key=lambda route: bool(route.pattern)):
+        for route in sorted(endpoint.routes, key=lambda route: route.operation is None):
             self._add(endpoint, route, verbs)
         for patterns in self._patterns.values():
             patterns.sort(key=lambda entry: [part is None for part in entry[0]])
@@ -115,7 +115,8 @@ class Dispatch:
         bound = Bound(endpoint, route, call, None, endpoint.depths[1])
         for depth in range(route.least, min(route.most, DEEPEST) + 1):
             taken = self._place((None,) * depth).verbs.setdefault(verb or "", bound)
-            _refuse_clash(endpoint, taken, bound)
+            if verbs == CROSSBAR.verbs or route.operation is not None:
+                _refuse_clash(endpoint, taken, bound)
         if route.most >= UNBOUNDED:
             self._deeper = self._deeper or Place((None,))
             self._deeper.verbs.setdefault(verb or "", bound)

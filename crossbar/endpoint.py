@@ -99,14 +99,14 @@ class Route(NamedTuple):
 
 
 def action(spelling: str, *, provides: tuple[str, ...] = (), files: bool = False) -> Callable[[Method], Method]:
-    """Make a method answer to a verb and a path below its noun: `@action("POST {contact}/sync")`.
+    """Make a method answer to a verb and a path below its noun: `@action("POST {contact}/sync")`; or at it: `"POST"`.
 
     Literals are tried before arguments. `provides` are the media types of its replies where they are not those of the
     endpoint; `("*/*",)` is for a file, which is of the type that it is of. With `files` it takes uploads, as `create`
     does. DefinitionError if the spelling is none.
     """
     verb, _, path = spelling.partition(" ")
-    segments = path.split("/")
+    segments = path.split("/") if path else []
     if verb not in VERBS or not all(_LITERAL.fullmatch(part) or _PARAMETER.fullmatch(part) for part in segments):
         raise DefinitionError(
             f"@action({spelling!r}): write a verb ({', '.join(VERBS)}), a blank, and a path of literals and "

@@ -6,7 +6,7 @@ from typing import Any
 
 from .attachments import KEY, files_of
 from .endpoint import Attachment
-from .stores import Change, Document, Drop, Keep, Store
+from .stores import Change, Document, Drop, Keep, Store, StoredBlob
 
 
 async def copy_files(store: Store, source: Document, copy: Document) -> tuple[Document, tuple[Change, ...]]:
@@ -44,3 +44,28 @@ def drop_files(document: Document, slot: Attachment) -> tuple[Document, tuple[Ch
     private = document.secrets()
     del private[KEY][slot.name]
     return document.with_secrets(private), changes
+
+
+def keep_file(
+    document: Document, slot: Attachment, blob: StoredBlob, *, name: str, content_type: str, modified: int
+) -> tuple[Document, Keep]:
+    """The document with a file that is in the store already, and the change that keeps it; write both together.
+
+    For importers: requests bring their files by themselves. `name` is also the file's name in the path where a slot has
+    many, and `modified` is in Unix seconds.
+    """
+    entry = {
+        "blob": blob.id,
+        "name": name,
+        "content_type": content_type,
+        "size": blob.size,
+        "sha256": blob.sha256,
+        "modified": modified,
+    }
+    private = document.secrets()
+    slots = private.setdefault(KEY, {})
+    if slot.many:
+        slots.setdefault(slot.name, {})[name] = entry
+    else:
+        slots[slot.name] = entry
+    return document.with_secrets(private), Keep(blob, document.tenant, document.kind, document.id)

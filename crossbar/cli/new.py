@@ -24,7 +24,7 @@ from .assembly import assemble_unopened, config_option, load_settings
 from .drafting import Draft, drafted, plain_schema
 from .examples import is_private
 from .output import Failure, echo, print_json
-from .scaffolding import distribution, module_files, module_paths, package_files
+from .scaffolding import FILE, distribution, module_files, module_paths, package_files
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -36,7 +36,7 @@ _FOLDER = "modules"
 @click.option("--folder", metavar="FOLDER", help="Where to; modules.folder unless given, or else ./modules.")
 @click.option("--schema", "schema_file", metavar="FILE", help="The JSON Schema that documents keep to.")
 @click.option("--toml", is_flag=True, help="Declare the resource in TOML, without code.")
-@click.option("--attachments", is_flag=True, help="Let each document carry a file, at {id}/raw.")
+@click.option("--attachments", is_flag=True, help="Let each document carry a file, at {id}/file.")
 @click.option("--package", is_flag=True, help="Make a package to install, with an entry point.")
 @click.option("--parent", "parents", multiple=True, metavar="NOUN=FIELD", help="A noun that may come before.")
 @click.option("--dry-run", is_flag=True, help="Print what would be written, and write nothing.")
@@ -73,10 +73,11 @@ def command(
         1  a file is there already or cannot be written, or the name is taken
         2  the arguments or settings are wrong
     """
-    if toml and (attachments or package):
-        other = "--attachments" if attachments else "--package"
-        raise Failure(f"--toml is without code, and {other} needs some: leave one of them out", 2)
+    if toml and package:
+        raise Failure("--toml is without code, and --package needs some: leave one of them out", 2)
     _refuse_name(name)
+    if attachments and name == FILE:
+        raise Failure(f"--attachments: a path like {name}/ID/{FILE} would name {name!r} twice; choose another name", 2)
     settings = load_settings(config)
     place = _place(settings, folder, package)
     targets = [PurePosixPath(distribution(name))] if package else module_paths(name, declared=toml)

@@ -20,11 +20,10 @@ from .literals import WIDTH, literal, quoted
 Files = dict[PurePosixPath, str]
 """What is to be written: paths below the folder, and the text of each file."""
 
+FILE = "file"
+"""What the attachment of a new module is called, and so the end of its path."""
+
 _CHECKED = ("Body", "Context", "InvalidData")
-_WITH_FILES = (
-    *("BadRequest", "Blob", "Body", "Change", "Context", "Delete", "Document", "Insert", "Json", "Kind", "NotFound"),
-    *("Replace", "action", "within"),
-)
 
 
 def module_paths(name: str, *, declared: bool = False) -> tuple[PurePosixPath, PurePosixPath, PurePosixPath]:
@@ -93,22 +92,23 @@ def _module(draft: Draft) -> str:
     wanted: dict[str, Iterable[str]] = {"crossbar": {"Resource", *(_CHECKED if slip is not None else ())}}
     if draft.parents:
         wanted["typing"] = {"ClassVar"}
-    if draft.attachments:
-        wanted["base64"] = {"b64decode", "b64encode"}
-        wanted["collections.abc"] = {"Sequence"}
-        wanted["crossbar"] = {*wanted["crossbar"], *_WITH_FILES}
     check = ""
     if slip is not None:
         value = f'body["{slip.field}"]' if draft.required else f'body.get("{slip.field}", "")'
         check = _filled("check.py", {"field": slip.field, "value": value}) + "\n"
-    facts = _facts(draft) | {
+    facts = _facts(draft)
+    carrying = "; each document may carry a file" if draft.attachments else ""
+    facts |= {
+        "about": f"{facts['title']} of an account{carrying}.",
+        "about_class": f"{facts['title']} of an account{carrying and f'{carrying} at `{{id}}/{FILE}`'}.",
+        "attachments": f'attachments = ("{FILE}",)' if draft.attachments else "",
         "imports": _imports(wanted),
         "check": check,
         "summary": _assigned("summary", draft.summary),
         "parents": _assigned("parents: ClassVar", {noun: field for noun, field, _ in draft.parents}),
         "checks": "checks = (no_outer_blanks,)" if slip is not None else "",
     }
-    return _filled("module_with_files.py" if draft.attachments else "module.py", facts)
+    return _filled("module.py", facts)
 
 
 def _declaration(draft: Draft) -> str:
@@ -116,6 +116,7 @@ def _declaration(draft: Draft) -> str:
     parents = "\n".join(["", "[parents]", *(f'{noun} = "{field}"' for noun, field, _ in draft.parents)])
     facts = _facts(draft) | {
         "summary": f"summary = [{columns}]" if columns else "",
+        "attachments": f'attachments = ["{FILE}"]' if draft.attachments else "",
         "parents": parents if draft.parents else "",
     }
     return _filled("module.toml", facts)
@@ -134,7 +135,7 @@ def _tests(draft: Draft, modules: str, *, package: bool = False) -> str:
         "crossbar.testing": testing,
     }
     if draft.attachments:
-        testing |= {"Response", "RunningWorld"}
+        testing.add("Response")
     if package:
         testing.add("QUICK")
         wanted |= {"crossbar": {"Settings"}, "msgspec.structs": {"replace"}}

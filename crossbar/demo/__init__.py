@@ -1,4 +1,4 @@
-"""Demo data that is the same on every machine: accounts, people, phones, callflows and months of calls.
+"""Demo data that is the same on every machine: accounts, people, phones, callflows, voicemail and months of calls.
 
     recipe = load_recipe(records=10_000)
     for document in demo_documents(recipe, now=int(time.time()), secrets=secrets): ...
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ..stores import Document
 from .calls import call_documents, working_hours
 from .flows import flow_documents
+from .mail import mail_documents
 from .office import (
     DEMO_PASSWORD,
     DEMO_USER,
@@ -52,6 +53,7 @@ def demo_documents(recipe: Recipe, *, now: int, secrets: Secrets) -> Iterator[Do
         yield from user_documents(office, recipe, secrets)
         yield from device_documents(office, recipe)
         yield from flow_documents(office, recipe)
+        yield from mail_documents(office, recipe, now)
         yield from registration_documents(office, recipe, now)
     hours = working_hours(recipe, now)
     for office in offices:

@@ -6,6 +6,7 @@ that was interrupted shows, and goes on where it ended when it is asked for agai
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections import Counter
@@ -19,11 +20,15 @@ import msgspec
 import orjson
 
 from .. import auth
+from ..endpoint import Attachment
 from ..errors import CrossbarError, StoreUnavailable, UniqueConflict
+from ..files import keep_file
 from ..passwords import USERS, Hasher, wire_credentials
-from ..stores import Body, Document, Insert, Kind, Query, Replace, Store
+from ..stores import Body, Change, Document, Insert, Kind, Query, Replace, Store
 from ..tenants import ACCOUNTS
 from . import DEMO_PASSWORD, DEMO_USER, demo_account_id, demo_documents
+from .files import DemoFile
+from .mail import file_of, photo_of
 from .recipe import Recipe
 
 MARKER = "demo"
@@ -99,13 +104,17 @@ async def load_demo(
     counts: Counter[str] = Counter()
     total = sum(document.kind != CALLS for document in first) + recipe.records
     counted = _counted(chain(first, made), counts, total, tell)
-    documents: Iterator[Document] = map(partial(_adapted, signing), counted)
+    files = _files(first, recipe)
+    documents: Iterator[Document] = map(
+        partial(_adapted, signing), (each for each in counted if (each.tenant, each.kind, each.id) not in files)
+    )
     try:
         if marker is None:
             marker = await _mark(store, first, recipe, now)
         else:
             documents = await _missing(store, documents)
         await _load(store, documents)
+        await _load_with_files(store, first, files)
     except UniqueConflict:
         raise NotLoaded("another process loads the demo data into this store at the moment; wait for it") from None
     await store.write([Replace(marker.with_data(marker.data() | {"complete": True}))])
@@ -143,6 +152,44 @@ async def _load(store: Store, documents: Iterator[Document]) -> None:
         return
     while some := [Insert(document) for document in islice(documents, 1_000)]:
         await store.write(some)
+
+
+Files = dict[tuple[str, str, str], DemoFile]
+"""The files of documents, by tenant, kind and id."""
+
+
+def _files(documents: Iterable[Document], recipe: Recipe) -> Files:
+    """The files of those documents that have one; some people of the demo account have a photo."""
+    home = demo_account_id(recipe)
+    people = [each for each in documents if each.kind == USERS and each.tenant == home and not each.private]
+    found = {(each.tenant, each.kind, each.id): photo_of(each) for each in people[: recipe.media.photos]}
+    for document in documents:
+        file = file_of(document)
+        if file is not None:
+            found[document.tenant, document.kind, document.id] = file
+    return found
+
+
+async def _load_with_files(store: Store, documents: Iterable[Document], files: Files) -> None:
+    """Insert the documents that have files, some of them at a time, each together with its file."""
+    waiting = iter([each for each in documents if (each.tenant, each.kind, each.id) in files])
+    while some := list(islice(waiting, 50)):
+        lacking = [document for document in some if not await _has(store, document)]
+        # PERF: each file waits for the disk, so they wait together.
+        saved = await asyncio.gather(*[_saved(store, each, files[each.tenant, each.kind, each.id]) for each in lacking])
+        await store.write([change for changes in saved for change in changes])
+
+
+async def _saved(store: Store, document: Document, file: DemoFile) -> tuple[Change, ...]:
+    """Put a file into the store; the changes that insert its document and keep it with that."""
+    blob = await store.new_blob()
+    await blob.write(file.content)
+    slot = Attachment(file.slot, many=file.many)
+    stored = await blob.finish()
+    filed, keep = keep_file(
+        document, slot, stored, name=file.name, content_type=file.content_type, modified=document.modified
+    )
+    return Insert(filed), keep
 
 
 def _secrets(hasher: Hasher, account_id: str) -> Callable[[str, str], dict[str, Any]]:

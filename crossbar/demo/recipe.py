@@ -45,6 +45,14 @@ class Calls(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("calls.hours must leave at least one hour of the day for calls")
 
 
+class Media(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much there is in the demo account that has a file; other accounts have none."""
+
+    voicemails: Count = 0
+    faxes: Count = 0
+    photos: Count = 0
+
+
 class Names(Struct, frozen=True, forbid_unknown_fields=True):
     """What accounts, people, rooms and groups are called, and the area codes of numbers."""
 
@@ -75,6 +83,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     departments: Level
     calls: Calls
     names: Names
+    media: Media = Media()
 
     def __post_init__(self) -> None:
         if self.master.count != 1:

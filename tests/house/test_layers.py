@@ -42,7 +42,9 @@ ROWS: dict[int, tuple[str, ...]] = {
 # What a file may name for the type checker only, though it stands higher, and why.
 UPWARD: dict[str, tuple[frozenset[str], str]] = {
     "context": (
-        frozenset({"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "incoming", "mounted", "registry"}),
+        frozenset(
+            {"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "incoming", "mounted", "registry"}
+        ),
         "a context carries what the stages above it learned; it makes none of it",
     ),
     "endpoint": (frozenset({"app"}), "`lifespan(app)` tells an author what they are given"),

@@ -11,7 +11,12 @@ from crossbar import gregorian
 
 from .office import NOWHERE, PDF, WAV, Office, told
 
-CALLER = {"caller_id_number": "6001", "caller_id_name": "someone", "from": "someone@far.example", "folder": "new"}
+CALLER: dict[str, Any] = {
+    "caller_id_number": "6001",
+    "caller_id_name": "someone",
+    "from": "someone@far.example",
+    "folder": "new",
+}
 
 
 async def test_in_two_steps(office: Office) -> None:

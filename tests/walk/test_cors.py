@@ -195,10 +195,14 @@ async def test_asking_ahead_with_a_tunnelled_verb(open_world: World) -> None:
 
 
 async def test_asking_ahead_for_nothing(open_world: World) -> None:
-    """Where nothing answers, that is what is told; the browser then does not send its request."""
-    response = await wire(open_world.app, "OPTIONS", b"/v2/nothing", ahead("GET"))
-    assert (404, PAGE) == (response.status, response.headers["access-control-allow-origin"])
-    assert "access-control-allow-methods" not in response.headers
+    """Where nothing answers, the request may be sent, so that its page can read why; others are told at once."""
+    response = await wire(open_world.app, "OPTIONS", b"/v2/nothing", ahead("PATCH"))
+    assert (204, b"", PAGE) == (response.status, response.body, response.headers["access-control-allow-origin"])
+    assert "patch" in names(response.headers["access-control-allow-methods"])
+    assert {"allow", "content-type", "content-length"}.isdisjoint(response.headers)
+    for asked in (ahead("PATCH", "https://evil.example"), [(b"origin", PAGE.encode())]):
+        response = await wire(open_world.app, "OPTIONS", b"/v2/nothing", asked)
+        assert (404, "not_found") == (response.status, response.json()["message"])
 
 
 async def test_options_alone(open_world: World) -> None:

@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from crossbar import Blob, Context, Endpoint, action
-from crossbar.errors import SettingsError
-from crossbar.settings import Rate, RateGroup, load
+from crossbar.settings import Rate, RateGroup
 from crossbar.testing import Client, SocketRefused
 
 from .addresses import RIGHT, at, client_at, counting, tried
@@ -287,28 +286,3 @@ async def test_websockets_are_charged() -> None:
                 pass
         assert 429 == error.value.response.status
         assert "86400" == error.value.response.headers["retry-after"]
-
-
-# Settings.
-
-
-@pytest.mark.parametrize(
-    ("variable", "text", "fault"),
-    [
-        ("CROSSBAR__RATE__SIZE", "0", "rate.size"),
-        ("CROSSBAR__RATE__PER", "week", "rate.per: must be one of day, hour, minute, second"),
-        ("CROSSBAR__RATE__COSTS__DEVICES", "-1", "rate.costs.devices"),
-        ("CROSSBAR__RATE__GROUPS__MEDIA__SIZES", "5", "rate.groups.media.sizes"),
-    ],
-)
-def test_settings_that_are_wrong(variable: str, text: str, fault: str) -> None:
-    """What cannot be is refused with its key."""
-    with pytest.raises(SettingsError) as error:
-        load(None, {variable: text})
-    assert fault in error.value.faults[0]
-
-
-def test_costs_in_the_environment() -> None:
-    """Costs and groups can be set by variables, which have no capital letters."""
-    loaded = load(None, {"CROSSBAR__RATE__COSTS__DEVICES__PUT": "5", "CROSSBAR__RATE__GROUPS__MEDIA__SIZE": "7"})
-    assert ({"devices": {"put": 5}}, 7) == (loaded.rate.costs, loaded.rate.groups["media"].size)

@@ -193,7 +193,11 @@ class SqliteStore:
 
         async def is_kept(id: str) -> bool:
             # NOTE: asked behind the writes that wait: a Keep may be carried out although its caller was cancelled.
-            return await self._write(lambda connection: blob_rows.is_named(connection, id), grouped=False)
+            if self._writer is None:
+                raise self._closed()
+            return await self._writer.do(
+                lambda connection: blob_rows.is_named(connection, id), seconds=self._write_seconds
+            )
 
         return SqliteBlobWriter(blobs.files, is_kept)
 

@@ -31,8 +31,8 @@ Work = Callable[[sqlite3.Connection], T]
 class Job:
     """What a thread is asked to do, for whom, and how it ended.
 
-    `grouped` work is written in one transaction with others, which the writer begins and ends. Nobody waits any more for
-    work that is `dropped`.
+    `grouped` work is written in one transaction with others, which the writer begins and ends. Nobody waits any more
+    for work that is `dropped`.
     """
 
     work: Work[Any]
@@ -74,7 +74,7 @@ class Threads:
             raise StoreUnavailable(f"SQLite store {self._path}: it was closed")
         loop = asyncio.get_running_loop()
         job = Job(work, grouped, loop, loop.create_future())
-        # PERF: a plain timer costs a third of `asyncio.timeout`, which has to cancel a task.
+        # PERF: a plain timer, since `asyncio.timeout` would cancel the task and make another error of that.
         timer = loop.call_later(seconds, self._give_up, job, seconds) if seconds is not None else None
         self._jobs.put(job)
         try:
