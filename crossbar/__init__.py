@@ -16,7 +16,7 @@ if _typing.TYPE_CHECKING:
     from .context import Context
     from .dates import gregorian
     from .dialects import Dialect
-    from .endpoint import Attachment, Endpoint, action
+    from .endpoint import Endpoint
     from .errors import (
         BadIdentifier,
         BadRequest,
@@ -49,6 +49,7 @@ if _typing.TYPE_CHECKING:
     from .reply import Answer, Blob, Event, Json, Page, Reply, Stream, accepted, created
     from .resource import Resource, new_id
     from .restrictions import Restrictions
+    from .routes import Attachment, action
     from .settings import Options, Settings
     from .stores import Body, Change, Delete, Document, Drop, Guard, Insert, Keep, Kind, Query, Replace, Rows, Store
     from .target import Noun, Target, tokenize
@@ -159,11 +160,7 @@ _HOMES = {
     "context": ("Context",),
     "dates": ("gregorian",),
     "dialects": ("Dialect",),
-    "endpoint": (
-        "Attachment",
-        "Endpoint",
-        "action",
-    ),
+    "endpoint": ("Endpoint",),
     "errors": (
         "BadIdentifier",
         "BadRequest",
@@ -229,6 +226,10 @@ _HOMES = {
         "Stream",
         "accepted",
         "created",
+    ),
+    "routes": (
+        "Attachment",
+        "action",
     ),
     "resource": (
         "Resource",

@@ -18,9 +18,10 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple
 
 from .dispatch import Bound
-from .endpoint import SOCKET, Endpoint
+from .endpoint import Endpoint
 from .errors import Refusal, TooManyRequests
 from .ratelimit import PERIODS, SECOND, Charge, Group, Quota, Table
+from .routes import SOCKET
 from .settings import Rate, RateGroup
 
 if TYPE_CHECKING:

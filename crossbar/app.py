@@ -33,7 +33,7 @@ from .negotiation import CSV, NDJSON
 from .overload import Overload
 from .pagination import StartKeys
 from .plugins import Changes, Roster
-from .redaction import PRESENT
+from .redaction import work_for
 from .registry import Registry
 from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
@@ -186,7 +186,7 @@ class Crossbar:
         ctx.started = time.perf_counter()
         ctx.receive = receive
         ctx.send = send
-        PRESENT.set(ctx)
+        work_for(ctx)
         # NOTE: a host may have shortened the path without a word in `root_path`.
         if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
             ctx.descend()

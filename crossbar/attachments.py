@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from .conditional import listed, refuse_stale
 from .context import Context
-from .endpoint import Attachment, action
 from .errors import BadIdentifier, Changed, Conflict, DefinitionError, InvalidData, NotFound, PreconditionFailed
 from .incoming import File
 from .reply import Blob, Json, Reply
+from .routes import Attachment, action
 from .stores import Body, Change, Document, Drop, Keep, Replace, Store
 from .target import Noun
 from .writing import write
@@ -31,6 +31,21 @@ _TRIES = 8
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,31}")
 KEY = "attachments"
 """Where a document's private part names its files."""
+
+# What help tells of the actions of a slot, by what each does.
+_TELLS = {
+    "get": "The {}.",
+    "put": "Upload the {}, or another one in its place.",
+    "post": "Upload the {}, or another one in its place.",
+    "delete": "Delete the {}.",
+    "find": "The {} that there are.",
+    "add": "Upload another file to the {}.",
+    "add_too": "Upload another file to the {}.",
+    "get_one": "One file of the {}.",
+    "put_one": "Upload a file to the {} under this name, or in the place of the one that has it.",
+    "post_one": "Upload a file to the {} under this name, or in the place of the one that has it.",
+    "delete_one": "Delete one file of the {}.",
+}
 
 Method = Callable[..., Awaitable[Any]]
 
@@ -52,6 +67,7 @@ def define(cls: type[Resource]) -> None:
             known = getattr(cls, name, None)
             if known is not None and getattr(known, "crossbar_slot", slot) == slot:
                 continue
+            method.__doc__ = _TELLS[method.__name__].format(slot.name)
             method.__name__ = name
             method.__qualname__ = f"{cls.__qualname__}.{name}"
             method.__dict__["crossbar_slot"] = slot
@@ -126,6 +142,12 @@ def _methods(slot: Attachment) -> list[tuple[str, str, Method]]:
     async def find(self: Resource, ctx: Context, id: str) -> Json:
         return [_shown(file, entry) for file, entry in files_of(ctx.document(), slot).items()]
 
+    async def add(self: Resource, ctx: Context, id: str) -> Reply:
+        return await _save(self, ctx, slot)
+
+    async def add_too(self: Resource, ctx: Context, id: str) -> Reply:
+        return await _save(self, ctx, slot)
+
     async def get_one(self: Resource, ctx: Context, id: str, file: str) -> Blob:
         return blob_of(ctx.app.store, ctx.document(), slot, file)
 
@@ -141,8 +163,8 @@ def _methods(slot: Attachment) -> list[tuple[str, str, Method]]:
     one = f"{{id}}/{name}/{{file}}"
     return [
         (f"get_{name}", f"GET {{id}}/{name}", find),
-        (f"put_{name}", f"PUT {{id}}/{name}", put),
-        (f"post_{name}", f"POST {{id}}/{name}", post),
+        (f"put_{name}", f"PUT {{id}}/{name}", add),
+        (f"post_{name}", f"POST {{id}}/{name}", add_too),
         (f"get_one_{name}", f"GET {one}", get_one),
         (f"put_one_{name}", f"PUT {one}", put_one),
         (f"post_one_{name}", f"POST {one}", post_one),
@@ -165,7 +187,7 @@ async def _save(resource: Resource, ctx: Context, slot: Attachment, wanted: str 
         try:
             await write(ctx, Replace(changed), *changes)
         except Changed:
-            await _look_again(ctx, document)
+            await _look_again(resource, ctx, document)
             continue
         entry = _entry(changed, slot, key)
         assert entry is not None
@@ -196,7 +218,7 @@ async def _remove(resource: Resource, ctx: Context, slot: Attachment, file: str)
         try:
             await write(ctx, Replace(changed), Drop(document.tenant, known["blob"]))
         except Changed:
-            await _look_again(ctx, document)
+            await _look_again(resource, ctx, document)
             continue
         return _shown(file or slot.name, known)
     raise Changed
@@ -262,11 +284,12 @@ def _refuse_stale(ctx: Context, entry: Body | None) -> None:
         raise PreconditionFailed("there is a file already, which If-None-Match rules out")
 
 
-async def _look_again(ctx: Context, document: Document) -> None:
+async def _look_again(resource: Resource, ctx: Context, document: Document) -> None:
     """Find the document as somebody else has left it meanwhile; their change and ours both count."""
-    ctx.found = await ctx.app.store.get(document.tenant, document.kind, document.id)
-    if ctx.found is None:
+    found = await ctx.app.store.get(document.tenant, document.kind, document.id)
+    if found is None or not resource.owned(ctx, found):
         raise BadIdentifier(cause=document.id)
+    ctx.found = found
 
 
 def _tag(entry: Body) -> str:

@@ -37,6 +37,7 @@ class Context:
     """
 
     __slots__ = (
+        "__weakref__",
         "accept",
         "app",
         "args",

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from . import settings
 from .context import Context
-from .endpoint import VERBS
 from .errors import SettingsError
 from .fields import Fields, fit, vary
+from .routes import VERBS
 
 ALLOWED = (
     *("accept", "authorization", "cache-control", "content-type", "depth", "idempotency-key", "if-match"),

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from .endpoint import DEEPEST, UNBOUNDED, VERBS, Endpoint, Operation, Route
+from .endpoint import Endpoint
 from .errors import DefinitionError
+from .routes import DEEPEST, UNBOUNDED, VERBS, Operation, Route
 
 
 class Wording(Protocol):

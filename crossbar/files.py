@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .attachments import KEY, files_of
-from .endpoint import Attachment
+from .routes import Attachment
 from .stores import Change, Document, Drop, Keep, Store, StoredBlob
 
 

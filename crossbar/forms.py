@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 from .base64_pieces import Base64Pieces
 from .context import Context
-from .endpoint import Attachment
 from .errors import BadRequest, ContentTooLarge, UnsupportedMediaType
 from .incoming import Saving, slot_for
 from .media_types import BYTES, canonical, type_of
 from .negotiation import is_json, ranges_over
 from .parts import Data, Part, parts_of
+from .routes import Attachment
 
 MOST_FILES = 10
 MOST_FIELD = 65_536

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from .context import Context
 from .disposition import safe_name
-from .endpoint import Attachment
 from .errors import ContentTooLarge, InvalidData, RequestTimeout, UnsupportedMediaType
 from .media_types import ending_of
 from .negotiation import ranges_over
+from .routes import Attachment
 from .stores import BlobWriter, StoredBlob
 
 

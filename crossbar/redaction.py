@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from json import dumps
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote
+from weakref import ref
 
 HIDDEN = "***"
 SHORTEST = 4
@@ -20,16 +21,18 @@ SHORTEST = 4
 _DEEPEST = 32
 
 
+Scope = MutableMapping[str, Any]
+
+
 class Carrier(Protocol):
     """A request as far as it can carry secrets."""
 
-    scope: MutableMapping[str, Any]
+    scope: Scope
     token: str | None
     envelope: dict[str, Any]
 
 
-PRESENT: ContextVar[Carrier | None] = ContextVar("crossbar_request", default=None)
-"""The request that the present task, or a task or thread that it has started, works for."""
+_PRESENT: ContextVar[tuple[Scope, ref[Carrier]] | None] = ContextVar("crossbar_request", default=None)
 
 _NAMES = (
     r"(?:auth|access|refresh|id|session|api|csrf|bearer)[_-]?token|x-auth-token|token|jwt|(?:api|private|secret)[_-]?key"
@@ -69,24 +72,38 @@ def redacted(text: str, values: Iterable[str] = ()) -> str:
 
 def secrets_of(request: Carrier) -> list[str]:
     """The secret values that a request carries, the longest first: those of its headers, its query and its body."""
-    found: set[str] = set()
-    if request.token:
-        found.add(request.token)
+    return _ordered([*_of_scope(request.scope), request.token or "", *_within(request.envelope)])
+
+
+def _ordered(values: Iterable[str]) -> list[str]:
+    """Each once, the longest first, so that nothing is left of one that another is part of."""
+    return sorted({value for value in values if len(value) >= SHORTEST}, key=len, reverse=True)
+
+
+def _of_scope(scope: Scope) -> Iterator[str]:
+    """The secrets in header fields and query."""
     # NOTE: as they came, for a field may stand there twice.
-    for name, value in request.scope["headers"]:
+    for name, value in scope["headers"]:
         if _NAMED.fullmatch(name.decode("latin-1")):
-            found.update(_of_field(value.decode("latin-1").strip()))
-    for word, text in parse_qsl(request.scope.get("query_string", b"").decode("latin-1")):
+            yield from _of_field(value.decode("latin-1").strip())
+    for word, text in parse_qsl(scope.get("query_string", b"").decode("latin-1")):
         if _NAMED.fullmatch(word):
-            found.add(text)
-    found.update(_within(request.envelope))
-    return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
+            yield text
+
+
+def work_for(request: Carrier) -> None:
+    """Let the present task, and the tasks and threads that it starts from now on, work for a request."""
+    # NOTE: those may live for long, so they hold only what is small; what a body holds is known while the request is.
+    _PRESENT.set((request.scope, ref(request)))
 
 
 def of_present() -> list[str]:
     """The secret values of the request that is worked for just now, none if there is no request."""
-    request = PRESENT.get()
-    return secrets_of(request) if request is not None else []
+    present = _PRESENT.get()
+    if present is None:
+        return []
+    request = present[1]()
+    return secrets_of(request) if request is not None else _ordered(_of_scope(present[0]))
 
 
 def _of_field(value: str) -> Iterator[str]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from .dispatch import CROSSBAR, Dispatch, Place, Wording
-from .endpoint import Endpoint, Operation
+from .endpoint import Endpoint
 from .errors import MethodNotAllowed, NotFound, RegistrationError, Unavailable
+from .routes import Operation
 from .target import ALIAS, Noun, Target, is_version, tokenize
 
 if TYPE_CHECKING:

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 from .attachments import attach, define
 from .body import refuse_excess
 from .context import Context
-from .endpoint import Attachment, Endpoint
+from .endpoint import Endpoint
 from .errors import BadIdentifier, InvalidData, Violation
 from .filters import Filter, field_at, put_at, where
 from .incoming import File
 from .listings import listing
 from .reply import Answer, Reply
 from .roles import kept_fields, own, owned
+from .routes import Attachment
 from .stores import Body, Change, Delete, Document, Insert, Kind, Replace
 from .writing import write
 
@@ -78,7 +79,7 @@ class Resource(Endpoint):
         return "" if self.anywhere and ctx.tenant is None else ctx.home()
 
     async def resolve(self, ctx: Context, id: str) -> None:
-        """Load the document into `ctx.found`; it must be the caller's to see, and carry the id of a parent before it."""
+        """Load the document into `ctx.found`, if it is the caller's to see, and carries the id of each parent."""
         document = await ctx.app.store.get(self.tenant(ctx), self.name, id)
         if document is None or not self._related(ctx, document) or (self.owner and not self.owned(ctx, document)):
             raise BadIdentifier(cause=id)

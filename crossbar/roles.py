@@ -15,7 +15,8 @@ from .filters import Filter, field_at, where
 if TYPE_CHECKING:
     from .auth import Principal
     from .context import Context
-    from .endpoint import Endpoint, Route
+    from .endpoint import Endpoint
+    from .routes import Route
     from .stores import Body, Document
 
 ADMIN, USER = "admin", "user"

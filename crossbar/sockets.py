@@ -12,11 +12,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .admission import charge
 from .context import Context
-from .endpoint import SOCKET
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
 from .pipeline import authenticate, authorize, open_request, resolve, tokenize
 from .rendering import RECHECK_SECONDS
+from .routes import SOCKET
 from .walk import overdue, refuse, walk
 from .watch import blame, is_failure
 

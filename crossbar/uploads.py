@@ -14,12 +14,12 @@ from contextlib import suppress
 from .base64_pieces import Base64Pieces, not_base64
 from .context import Context
 from .disposition import field_text
-from .endpoint import Attachment
 from .errors import StoreError, UnsupportedMediaType
 from .forms import MOST_FILES, Form
 from .incoming import Saving, most_of, pieces_of, slot_for, wrong_type
 from .media_types import BYTES, canonical
 from .negotiation import accepts_body, essence, ranges_over
+from .routes import Attachment
 
 MULTIPART = ("multipart/form-data", "multipart/mixed")
 BASE64 = ("application/base64", "application/x-base64")

@@ -15,7 +15,7 @@ from crossbar.demo import demo_account_id, demo_documents, load_recipe
 from crossbar.demo.files import page, picture, sound
 from crossbar.demo.loading import load_demo
 from crossbar.demo.mail import file_of
-from crossbar.endpoint import Attachment
+from crossbar.routes import Attachment
 from crossbar.stores import Query
 from crossbar.testing import QUICK, Client, make_app
 

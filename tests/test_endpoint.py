@@ -11,8 +11,8 @@ import pytest
 from crossbar import Answer, Context, Endpoint, Resource, action
 from crossbar.dialects.crossbar import CrossbarDialect
 from crossbar.dispatch import Dispatch
-from crossbar.endpoint import OPERATIONS, VERBS
 from crossbar.errors import DefinitionError
+from crossbar.routes import OPERATIONS, VERBS
 
 KAZOO = CrossbarDialect.verbs
 RINGCENTRAL = {"find": "GET", "create": "POST", "read": "GET", "replace": "PUT", "patch": "PATCH", "delete": "DELETE"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import weakref
 from base64 import b64encode
 from collections.abc import MutableMapping
+from contextvars import Context
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossbar.redaction import PRESENT, Carrier, of_present, redacted, secrets_of
+from crossbar.redaction import Carrier, of_present, redacted, secrets_of, work_for
 
 SECRET = "hunter2-Xy9"
 TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImNyb3NzYmFyIn0.eyJpc3MiOiJrYXpvbyJ9.Zk3-_abcDEF"
@@ -175,11 +177,21 @@ def test_basic_that_is_none() -> None:
 
 def test_outside_of_requests() -> None:
     """Where no request is worked for, there are none."""
-    token = PRESENT.set(None)
-    assert [] == of_present()
-    PRESENT.set(Sent(token=SECRET))
-    assert [SECRET] == of_present()
-    PRESENT.reset(token)
+    assert [] == Context().run(of_present)
+
+
+def test_the_present_request() -> None:
+    """What a task was started for is known to it; the body of the request as long as that lives, and no longer."""
+
+    def work() -> None:
+        request = Sent([(b"x-auth-token", b"in-the-header")], envelope={"data": {"password": "in-the-body"}})
+        work_for(request)
+        assert ["in-the-header", "in-the-body"] == of_present()
+        gone = weakref.ref(request)
+        del request
+        assert (None, ["in-the-header"]) == (gone(), of_present())
+
+    Context().run(work)
 
 
 @given(st.text(max_size=200))

@@ -197,4 +197,6 @@ def _parents(schemas: Schemas, registry: Registry, parents: Sequence[tuple[str, 
             except NoExample:
                 example = None
         offered = any(route.operation == "create" for route in endpoint.routes)
-        yield Parent(noun, field, example if offered else None)
+        # NOTE: a document that needs a parent of its own, such as a message its box, cannot be made by itself.
+        needs_parent = example is not None and not example.keys().isdisjoint(endpoint.parents.values())
+        yield Parent(noun, field, example if offered and not needs_parent else None)

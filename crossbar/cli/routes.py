@@ -11,7 +11,8 @@ import rich_click as click
 from ..app import Crossbar
 from ..dialects import Dialect
 from ..dispatch import Bound, Place
-from ..endpoint import SOCKET, UNBOUNDED, VERBS, Endpoint
+from ..endpoint import Endpoint
+from ..routes import SOCKET, UNBOUNDED, VERBS
 from .assembly import assemble_unopened, config_option, load_settings
 from .output import first_sentence, print_json, print_table
 

@@ -20,10 +20,10 @@ import msgspec
 import orjson
 
 from .. import auth
-from ..endpoint import Attachment
 from ..errors import CrossbarError, StoreUnavailable, UniqueConflict
 from ..files import keep_file
 from ..passwords import USERS, Hasher, wire_credentials
+from ..routes import Attachment
 from ..stores import Body, Change, Document, Insert, Kind, Query, Replace, Store
 from ..tenants import ACCOUNTS
 from . import DEMO_PASSWORD, DEMO_USER, demo_account_id, demo_documents

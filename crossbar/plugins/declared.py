@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..endpoint import Attachment
 from ..errors import DefinitionError
 from ..resource import Resource
+from ..routes import Attachment
 
 _TEXTS = ("schema", "owner")
 _LISTS = ("summary", "unique", "indexes", "admin_only", "admin_fields")

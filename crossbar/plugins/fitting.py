@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from ..dialects.crossbar import CrossbarDialect
-from ..endpoint import OPERATIONS, VERBS
 from ..errors import DefinitionError
 from ..negotiation import JSON
+from ..routes import OPERATIONS, VERBS
 from ..stores.choose import SCHEMES
 
 CLASSES = ("stores", "renderers")

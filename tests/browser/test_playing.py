@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from crossbar import Crossbar, Resource
-from crossbar.endpoint import Attachment
+from crossbar.routes import Attachment
 from crossbar.testing import QUICK, make_app, make_store, small_world
 
 from ..protocol.server import serving

@@ -15,6 +15,7 @@ import crossbar
 from crossbar import Refusal, Settings, errors
 from crossbar.cli.commands import COMMANDS
 from crossbar.endpoint import __doc__ as endpoint_doc
+from crossbar.routes import OPERATIONS
 from crossbar.settings import known_keys
 from tests.test_schema import KAZOO
 
@@ -91,7 +92,7 @@ def test_every_hook_is_there() -> None:
         [
             name
             for name in names
-            if not hasattr(crossbar.Endpoint, name) and name not in (*crossbar.endpoint.OPERATIONS, "socket")
+            if not hasattr(crossbar.Endpoint, name) and name not in (*OPERATIONS, "socket")
         ],
     )
 

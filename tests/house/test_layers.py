@@ -17,26 +17,31 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "crossbar"
 MODULES = ROOT / "modules"
 
+
+def _files(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
 # A file imports from its own row or a lower one. A name that ends with a dot stands for all files of that folder, one
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "health", "life", "response", "sockets", "testing.", "protocol."),
-    5: ("pipeline", "walk", "overload", "plugins.", "explain", "demo."),
-    4: ("admission", "counters", "attachments", "downloads", "files", "forms", "idempotency", "incoming", "listings", "parts", "uploads", "writing", "resource", "mounted", "opening", "rendering", "dialects.", "stores."),
-    3: (
-        *("compression", "cors", "jsonp"),
-        *("columns", "conditional", "csv_table", "endpoint", "failures", "dispatch", "registry", "dialects", "auth", "passwords", "tenants", "renderers"),
-        *("attempts", "hooks", "watch"),
-        *("roles", "templates"),
+    6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
+    5: ("demo.", "explain", "overload", "pipeline", "plugins.", "walk"),
+    4: _files(
+        "admission attachments counters dialects. downloads files forms idempotency incoming listings mounted "
+        "opening parts rendering resource stores. uploads writing"
+    ),
+    3: _files(
+        "attempts auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
+        "hooks jsonp passwords registry renderers roles routes templates tenants watch"
     ),
     2: ("context",),
-    1: (
-        *("target", "reply", "events", "stores", "pagination", "filters", "negotiation", "schema", "envelope", "dates"),
-        *("base64_pieces", "body", "disposition", "media_types", "ranges", "ratelimit", "restrictions", "root_path", "schema_defaults"),
-        "shared_table",
+    1: _files(
+        "base64_pieces body dates disposition envelope events filters media_types negotiation pagination "
+        "ranges ratelimit reply restrictions root_path schema schema_defaults shared_table stores target"
     ),
-    0: ("errors", "fields", "redaction", "settings.", "log", "metrics", "_version"),
+    0: ("_version", "errors", "fields", "log", "metrics", "redaction", "settings."),
 }
 
 # What a file may name for the type checker only, though it stands higher, and why.
