@@ -20,7 +20,6 @@ from .auth import AUTHENTICATORS, Authenticator, Authorizer
 from .compression import compression_of
 from .context import Context
 from .cors import cors_of
-from .counters import Counters
 from .csv_table import CsvTable
 from .dates import iso
 from .dialects import Dialect
@@ -28,9 +27,10 @@ from .dialects.crossbar import CrossbarDialect
 from .endpoint import Endpoint
 from .health import probe
 from .life import Life
+from .limits.counters import Counters
+from .limits.overload import Overload
 from .log import AccessLog
 from .negotiation import CSV, NDJSON
-from .overload import Overload
 from .pagination import StartKeys
 from .plugins import Changes, Roster
 from .redaction import work_for

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
     from .idempotency import Once
     from .incoming import File
+    from .limits.buckets import Charge
     from .mounted import Handover
     from .pagination import Listing
-    from .ratelimit import Charge
     from .registry import Registry
     from .reply import Answer, Reply
     from .stores import BlobWriter, Body, Document

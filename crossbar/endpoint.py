@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import DefinitionError, Forbidden
 from .negotiation import JSON
-from .roles import refuse_rights
-from .routes import OPERATIONS, Attachment, Route, arity, refuse_ambiguity, routes_of
+from .routes import OPERATIONS, Attachment, Route, arity, refuse_ambiguity, refuse_rights, routes_of
 from .settings import Options
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from .admission import charge
 from .auth import ANONYMOUS, permitted, vouched
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
@@ -28,6 +27,7 @@ from .fields import fit
 from .idempotency import HEADER, execute_once, is_create, validate_once
 from .incoming import wrong_type
 from .jsonp import refuse_bad_callback
+from .limits.admission import charge
 from .mounted import Handover
 from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadIdentifier, DefinitionError, Forbidden, InvalidData
+from .errors import BadIdentifier, Forbidden, InvalidData
 from .filters import Filter, field_at, where
+from .routes import ALL, ALL_WRITES
 
 if TYPE_CHECKING:
     from .auth import Principal
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from .stores import Body, Document
 
 ADMIN, USER = "admin", "user"
-ALL, WRITES = "*", "writes"
-"""In `admin_only`: everything, and everything but `find`, `read` and actions under GET."""
 _READING = frozenset({"find", "read"})
-_OPERATIONS = frozenset({"find", "create", "read", "replace", "patch", "delete"})
 
 
 def role_of(user: Document | None) -> str:
@@ -37,23 +35,6 @@ def role_of(user: Document | None) -> str:
 def limited(principal: Principal) -> bool:
     """Whether there is anything to be asked about a caller beyond the tenant rule."""
     return principal.role != ADMIN or principal.restrictions is not None
-
-
-def refuse_rights(cls: type[Endpoint]) -> None:
-    """Raise DefinitionError if a class gives rights in a way that would not hold."""
-    for attribute in ("admin_only", "admin_fields"):
-        names = getattr(cls, attribute)
-        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            raise DefinitionError(f"{cls.__name__}.{attribute} must be a tuple of texts, such as ('delete',)")
-    if not isinstance(cls.owner, str):
-        raise DefinitionError(f"{cls.__name__}.owner must be the name of a field, such as 'owner_id'")
-    known = {ALL, WRITES, *_OPERATIONS, *(route.name for route in cls.routes)}
-    unknown = sorted(set(cls.admin_only) - known)
-    if unknown and cls.name:
-        raise DefinitionError(
-            f"{cls.__name__}.admin_only names {', '.join(unknown)}, which is no operation or action of it; "
-            f"there are {', '.join(sorted(known))}"
-        )
 
 
 def confine(ctx: Context, principal: Principal) -> None:
@@ -131,7 +112,7 @@ def _is_for_administrators(endpoint: Endpoint, route: Route) -> bool:
     """Whether an endpoint keeps one of its routes for administrators."""
     names = endpoint.admin_only
     reads = route.operation in _READING or (route.operation is None and route.verb == "GET")
-    return route.name in names or ALL in names or (WRITES in names and not reads)
+    return route.name in names or ALL in names or (ALL_WRITES in names and not reads)
 
 
 def _for_administrators(endpoint: Endpoint, operation: str) -> Forbidden:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("find", "create", "read", "replace", "patch", "delete")
 WRITES = frozenset({"create", "replace", "patch"})
+ALL, ALL_WRITES = "*", "writes"
+"""In `Endpoint.admin_only`: everything, and everything but `find`, `read` and actions under GET."""
 VERBS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 SOCKET = "(socket)"
 """The verb of a WebSocket in the tables of dispatch: no token of HTTP, so that no request has it as its method."""
@@ -82,8 +84,8 @@ def action(spelling: str, *, provides: tuple[str, ...] = (), files: bool = False
     endpoint; `("*/*",)` is for a file, which is of the type that it is of. With `files` it takes uploads, as `create`
     does. DefinitionError if the spelling is none.
     """
-    verb, _, path = spelling.partition(" ")
-    segments = path.split("/") if path else []
+    verb, blank, path = spelling.partition(" ")
+    segments = path.split("/") if blank else []
     if verb not in VERBS or not all(_LITERAL.fullmatch(part) or _PARAMETER.fullmatch(part) for part in segments):
         raise DefinitionError(
             f"@action({spelling!r}): write a verb ({', '.join(VERBS)}), a blank, and a path of literals and "
@@ -172,3 +174,20 @@ def refuse_ambiguity(cls: type[Endpoint]) -> None:
                     f"{cls.__name__}: the actions {one.name} and {other.name} both match "
                     f"{one.verb} {'/'.join(part or '{}' for part in one.pattern)}; make a literal of theirs differ"
                 )
+
+
+def refuse_rights(cls: type[Endpoint]) -> None:
+    """Raise DefinitionError if a class gives rights in a way that would not hold."""
+    for attribute in ("admin_only", "admin_fields"):
+        names = getattr(cls, attribute)
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise DefinitionError(f"{cls.__name__}.{attribute} must be a tuple of texts, such as ('delete',)")
+    if not isinstance(cls.owner, str):
+        raise DefinitionError(f"{cls.__name__}.owner must be the name of a field, such as 'owner_id'")
+    known = {ALL, ALL_WRITES, *OPERATIONS, *(route.name for route in cls.routes)}
+    unknown = sorted(set(cls.admin_only) - known)
+    if unknown and cls.name:
+        raise DefinitionError(
+            f"{cls.__name__}.admin_only names {', '.join(unknown)}, which is no operation or action of it; "
+            f"there are {', '.join(sorted(known))}"
+        )

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from .admission import charge
 from .context import Context
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
+from .limits.admission import charge
 from .pipeline import authenticate, authorize, open_request, resolve, tokenize
 from .rendering import RECHECK_SECONDS
 from .routes import SOCKET

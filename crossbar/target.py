@@ -71,10 +71,10 @@ def tokenize(
     """The target of a raw path (without its query), given the names of the endpoints.
 
     An endpoint in `greedy` takes every token after its name. `literals` are words that stay with an endpoint right
-    after its name, though another endpoint is called so: `vmboxes/messages` is about the boxes. `account`, where a chain
-    begins, stands for the caller's own account: it becomes a noun of its own, without arguments, which the pipeline
-    turns into `accounts(id)` once the caller is known. A first token that is no endpoint gives no nouns. Raises
-    BadRequest as `split_path` does.
+    after its name, though another endpoint is called so: `vmboxes/messages` is about the boxes. `account`, where a
+    chain begins, stands for the caller's own account: it becomes a noun of its own, without arguments, which the
+    pipeline turns into `accounts(id)` once the caller is known. A first token that is no endpoint gives no nouns.
+    Raises BadRequest as `split_path` does.
     """
     tokens = split_path(raw_path)
     version = None

@@ -171,7 +171,7 @@ def test_a_name_that_can_be_a_noun(name: str) -> None:
 @pytest.mark.parametrize(
     "spelling",
     [
-        *("", "GET", "GET ", "get count", "HEAD count", "OPTIONS count", "FETCH count", "GET  count"),
+        *("", "GET ", "get", "FETCH", "get count", "HEAD count", "OPTIONS count", "FETCH count", "GET  count"),
         *(
             "GET /count",
             "GET count/",
@@ -450,3 +450,20 @@ def test_writes_are_validated() -> None:
     """Operations that store a body are marked as writes; the others and actions are not."""
     writes = {route.name for route in Everything.routes if route.writes}
     assert {"create", "replace", "patch"} == writes
+
+
+def test_an_action_at_the_noun_itself() -> None:
+    """A verb alone is an action where the noun stands; a dialect that creates with this verb does that instead."""
+    made = type("Things", (Endpoint,), {"name": "things", "create": at_noun, "change": action("POST")(_another())})()
+    kazoo, ringcentral = Dispatch(made, KAZOO).at(()), Dispatch(made, RINGCENTRAL).at(())
+    assert kazoo is not None
+    assert ringcentral is not None
+    assert {"PUT": "create", "POST": "change"} == {verb: bound.route.name for verb, bound in kazoo.verbs.items()}
+    assert {"POST": "create"} == {verb: bound.route.name for verb, bound in ringcentral.verbs.items()}
+
+
+def _another() -> Method:
+    async def change(self: Endpoint, ctx: Context) -> Answer:
+        return None
+
+    return change

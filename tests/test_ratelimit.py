@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossbar.ratelimit import NOTHING, SECOND, Charge, Entry, Group, LocalTable, Quota, Table
-from crossbar.shared_table import SLOTS, SharedTable
+from crossbar.limits.buckets import NOTHING, SECOND, Charge, Entry, Group, LocalTable, Quota, Table
+from crossbar.limits.shared_table import SLOTS, SharedTable
 
 TEN = Quota(100, 10)
 

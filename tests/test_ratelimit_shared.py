@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from crossbar.errors import SettingsError
-from crossbar.ratelimit import SECOND, Quota
-from crossbar.shared_table import SharedTable
+from crossbar.limits.buckets import SECOND, Quota
+from crossbar.limits.shared_table import SharedTable
 
 ONCE = Quota(1000, 1, 86_400)
 
 TAKING = """
 import sys, time
 from pathlib import Path
-from crossbar.ratelimit import Quota
-from crossbar.shared_table import SharedTable
+from crossbar.limits.buckets import Quota
+from crossbar.limits.shared_table import SharedTable
 table = SharedTable(Path(sys.argv[1]), lambda: time.monotonic_ns() // 1000)
 table.open()
 print("ready", flush=True)
@@ -33,7 +33,7 @@ print(sum(table.take("the same", Quota(1000, 1, 86_400), 1)[1] for _ in range(in
 HOLDING = """
 import fcntl, sys
 from pathlib import Path
-from crossbar.shared_table import SharedTable
+from crossbar.limits.shared_table import SharedTable
 table = SharedTable(Path(sys.argv[1]), lambda: 1)
 table.open()
 fcntl.lockf(table._file, fcntl.LOCK_EX, 1, table._place("the same")[1])

@@ -27,19 +27,19 @@ def _files(names: str) -> tuple[str, ...]:
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
     6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
-    5: ("demo.", "explain", "overload", "pipeline", "plugins.", "walk"),
+    5: ("demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
     4: _files(
-        "admission attachments counters dialects. downloads files forms idempotency incoming listings mounted "
-        "opening parts rendering resource stores. uploads writing"
+        "attachments dialects. downloads files forms idempotency incoming listings mounted "
+        "limits.admission limits.counters opening parts rendering resource stores. uploads writing"
     ),
     3: _files(
-        "attempts auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
-        "hooks jsonp passwords registry renderers roles routes templates tenants watch"
+        "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
+        "hooks jsonp limits.attempts passwords registry renderers roles routes templates tenants watch"
     ),
     2: ("context",),
     1: _files(
-        "base64_pieces body dates disposition envelope events filters media_types negotiation pagination "
-        "ranges ratelimit reply restrictions root_path schema schema_defaults shared_table stores target"
+        "base64_pieces body dates disposition envelope events filters limits limits.buckets limits.shared_table "
+        "media_types negotiation pagination ranges reply restrictions root_path schema schema_defaults stores target"
     ),
     0: ("_version", "errors", "fields", "log", "metrics", "redaction", "settings."),
 }

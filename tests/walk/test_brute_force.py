@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crossbar import Context, Endpoint, Principal, Unauthorized
-from crossbar.attempts import LONGEST_DELAY, delay
+from crossbar.limits.attempts import LONGEST_DELAY, delay
 from crossbar.settings import Auth, Rate
 from crossbar.testing import Client, Response, World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crossbar.admission import network_of
+from crossbar.limits.admission import network_of
 from crossbar.settings import Rate
 from crossbar.testing import Client, World
 

@@ -18,12 +18,12 @@ from hashlib import sha256
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .errors import TooManyRequests, Unauthorized
-from .ratelimit import NOTHING, SECOND, Change, Entry, Table
-from .settings import Auth
+from ..errors import TooManyRequests, Unauthorized
+from ..settings import Auth
+from .buckets import NOTHING, SECOND, Change, Entry, Table
 
 if TYPE_CHECKING:
-    from .context import Context
+    from ..context import Context
 
 KNOWN_SECONDS = 7 * 86_400
 """How long an address is known to an account after a login."""

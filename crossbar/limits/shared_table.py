@@ -23,8 +23,8 @@ from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 
-from .errors import SettingsError
-from .ratelimit import NOTHING, Change, Entry, Quota
+from ..errors import SettingsError
+from .buckets import NOTHING, Change, Entry, Quota
 
 SLOTS = 8
 SETS = 16_384

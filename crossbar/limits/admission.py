@@ -17,15 +17,15 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple
 
-from .dispatch import Bound
-from .endpoint import Endpoint
-from .errors import Refusal, TooManyRequests
-from .ratelimit import PERIODS, SECOND, Charge, Group, Quota, Table
-from .routes import SOCKET
-from .settings import Rate, RateGroup
+from ..dispatch import Bound
+from ..endpoint import Endpoint
+from ..errors import Refusal, TooManyRequests
+from ..routes import SOCKET
+from ..settings import Rate, RateGroup
+from .buckets import PERIODS, SECOND, Charge, Group, Quota, Table
 
 if TYPE_CHECKING:
-    from .context import Context
+    from ..context import Context
 
 DEFAULT = "default"
 """The group of everything that names no other."""

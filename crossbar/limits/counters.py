@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..settings import Settings
 from .admission import Admission, address_of
 from .attempts import Logins
-from .ratelimit import SECOND, LocalTable, Table
-from .settings import Settings
+from .buckets import SECOND, LocalTable, Table
 
 
 class Counters:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import time
 
-from .context import Context
-from .errors import Unavailable
-from .walk import refuse
+from ..context import Context
+from ..errors import Unavailable
+from ..walk import refuse
 
 logger = logging.getLogger("crossbar")
 
