@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from .attachments import attach, define
+from .attachments import attach
 from .body import refuse_excess
 from .context import Context
 from .endpoint import Endpoint
@@ -19,6 +19,7 @@ from .listings import listing
 from .reply import Answer, Reply
 from .roles import kept_fields, own, owned
 from .routes import Attachment
+from .slots import define
 from .stores import Body, Change, Delete, Document, Insert, Kind, Replace
 from .writing import write
 

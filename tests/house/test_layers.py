@@ -30,7 +30,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     5: ("demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
     4: _files(
         "attachments dialects. downloads files forms idempotency incoming listings mounted "
-        "limits.admission limits.counters opening parts rendering resource stores. uploads writing"
+        "limits.admission limits.counters opening parts rendering resource slots stores. uploads writing"
     ),
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
