@@ -97,7 +97,7 @@ FOR_ADMINISTRATORS: dict[str, tuple[str, str, Any, int]] = {
 } | {
     f"{sample.noun}-create": ("PUT", f"/{sample.noun}", sample.body, 201)
     for sample in SAMPLES
-    if sample.noun not in ("users", "devices")
+    if sample.noun not in ("users", "devices", "faxes")
 }
 
 

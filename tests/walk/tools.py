@@ -227,5 +227,7 @@ SAMPLES = (
     Sample("lists", {"name": "Friends"}, "name"),
     Sample("temporal_rules", {"name": "Open", "cycle": "daily"}, "cycle"),
     Sample("directories", {"name": "Staff"}, "name"),
+    Sample("media", {"name": "Music"}, "name"),
+    Sample("faxes", {"to_number": "6002", "from_number": "6001"}, "to_number"),
     Sample("webhooks", {"name": "Tell", "hook": "all", "uri": "https://hooks.example.com/a"}, "uri"),
 )
