@@ -62,6 +62,35 @@ _OF_ENDING = {ending: media_type for media_type, ending in _ENDINGS.items()} | {
 }
 
 
+# How files of some types begin; RIFF and MP4 say what they are a little later.
+_BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (0, b"BM", "image/bmp"),
+    (0, b"II*\0", "image/tiff"),
+    (0, b"MM\0*", "image/tiff"),
+    (0, b"%PDF-", "application/pdf"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"#!AMR", "audio/amr"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"PK\3\4", "application/zip"),
+    (0, b"\x1f\x8b", "application/gzip"),
+    (0, b"{\\rtf", "application/rtf"),
+)
+
+
+def type_by_bytes(start: bytes) -> str:
+    """The media type of a file that begins like this, `application/octet-stream` if nobody knows."""
+    for at, mark, media_type in _BEGINNINGS:
+        if start.startswith(mark, at):
+            return media_type
+    return BYTES
+
+
 def canonical(media_type: str) -> str:
     """The one name of a media type that has several; the type is in lower case and has no parameters."""
     return SYNONYMS.get(media_type, media_type)

@@ -17,7 +17,7 @@ from .disposition import field_text
 from .errors import StoreError, UnsupportedMediaType
 from .forms import MOST_FILES, Form
 from .incoming import Saving, most_of, pieces_of, slot_for, wrong_type
-from .media_types import BYTES, canonical
+from .media_types import BYTES, canonical, type_by_bytes, type_of
 from .negotiation import accepts_body, essence, ranges_over
 from .routes import Attachment
 
@@ -40,8 +40,8 @@ def refuse_type(ctx: Context) -> None:
     slots = slots_of(ctx)
     if not slots:
         raise UnsupportedMediaType("send application/json", cause=sent)
-    if sent in MULTIPART or sent in BASE64:
-        return
+    if sent in MULTIPART or sent in BASE64 or sent == BYTES:
+        return  # what it is shows when it comes
     if not any(ranges_over(slot.types, sent) for slot in slots):
         raise wrong_type(slots, sent)
 
@@ -88,7 +88,13 @@ async def _receive(ctx: Context) -> None:
     else:
         pieces = pieces_of(ctx, most)
     name = field_text(ctx.header(b"x-file-name") or "") or ctx.query.get("file_name") or ctx.query.get("filename") or ""
+    first = await anext(pieces, b"")
+    if sent == BYTES and not any(BYTES in slot.types for slot in slots):
+        # NOTE: Kazoo's own clients send photos without saying what they are.
+        sent = type_by_bytes(first)
+        sent = type_of(name) if sent == BYTES else sent
     saving = await Saving.begin(ctx, slot_for(slots, sent), "file", name, sent)
+    await saving.write(first)
     async for piece in pieces:
         await saving.write(piece)
     ctx.files.append(await saving.finish())

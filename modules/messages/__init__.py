@@ -90,21 +90,25 @@ class Messages(Resource):
 
     # Moving, copying and deleting.
 
-    async def replace(self, ctx: Context, id: str = "") -> Reply | Answer:
-        """Move one message, or those that `messages` names, to a folder or a box, or copy them to several boxes."""
-        folder, to = self._folder(ctx), ctx.body.get("source_id")
-        if folder is None and to is None:
-            told = "Field is required but missing: name a folder, a box to move to, or a list of boxes to copy to"
-            raise InvalidData("folder", "required", told)
-        ids = [id] if id else ctx.body.get("messages")
+    async def replace(self, ctx: Context, id: str) -> Reply | Answer:
+        """Move a message to a folder or a box, or copy it to several boxes."""
+        folder, box, copies = await self._wanted(ctx)
+        if copies:
+            return await self._copied(ctx, [id], folder, copies)
+        guards = (still_there(box),) if box is not None else ()
+        return await self.store(ctx, moved(ctx.document(), folder, box), *guards)
+
+    @action("POST")
+    async def move(self, ctx: Context) -> Answer:
+        """Move the messages that `messages` names to a folder or a box, or copy them to several boxes."""
+        self._refuse_malformed(ctx)
+        folder, box, copies = await self._wanted(ctx)
+        ids = ctx.body.get("messages")
         if not ids:
             raise InvalidData("messages", "required", "Field is required but missing: list the ids of messages")
-        if isinstance(to, list):
-            return await self._copied(ctx, ids, folder, to)
-        box = await box_called(ctx, to) if to is not None else None
+        if copies:
+            return await self._copied(ctx, ids, folder, copies)
         guards = (still_there(box),) if box is not None else ()
-        if id:
-            return await self.store(ctx, moved(ctx.document(), folder, box), *guards)
         return await self._each(ctx, ids, lambda message: Replace(moved(message, folder, box)), guards)
 
     async def delete(self, ctx: Context, id: str = "") -> Reply | Answer:
@@ -196,6 +200,16 @@ class Messages(Resource):
         for key in () if ctx.args else ctx.body.keys() - _BULK:
             told = f"there are {', '.join(sorted(_BULK))} here"
             raise InvalidData(key, "additionalProperties", told, value=ctx.body[key])
+
+    async def _wanted(self, ctx: Context) -> tuple[str | None, Document | None, list[str]]:
+        """Where messages are to go: a folder, a box, or boxes that get copies; InvalidData if nothing is said."""
+        folder, to = self._folder(ctx), ctx.body.get("source_id")
+        if folder is None and to is None:
+            told = "Field is required but missing: name a folder, a box to move to, or a list of boxes to copy to"
+            raise InvalidData("folder", "required", told)
+        if isinstance(to, list):
+            return folder, None, to
+        return folder, await box_called(ctx, to) if to is not None else None, []
 
     def _folder(self, ctx: Context) -> str | None:
         """The folder that body or query names; InvalidData if there is none of that name."""

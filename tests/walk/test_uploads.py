@@ -89,7 +89,6 @@ async def test_the_document_stays_what_it_was(client: Client, paper: str) -> Non
         ("application/json", False),
         ("application/x-www-form-urlencoded", False),
         ("nonsense", False),
-        ("application/octet-stream", False),
     ],
 )
 async def test_types(client: Client, paper: str, content_type: str, taken: bool) -> None:
@@ -256,3 +255,23 @@ async def test_base64_has_the_same_limit(client: Client, paper: str) -> None:
     assert 201 == (await send(client, f"{paper}/cover", fits, "application/base64")).status
     large = b"data:image/png;base64," + base64.b64encode(b"x" * 5_001)
     assert 413 == (await send(client, f"{paper}/cover", large, "application/base64")).status
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "kept"),
+    [
+        (PNG, "", "image/png"),
+        (b"\xff\xd8\xff\xe0", "", "image/jpeg"),
+        (PNG, "a.pdf", "image/png"),
+        (b"anything", "a.gif", "image/gif"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "", None),
+        (b"anything", "", None),
+        (b"MZ", "a.exe", None),
+    ],
+)
+async def test_bytes_of_no_type(client: Client, paper: str, content: bytes, name: str, kept: str | None) -> None:
+    """A file that comes without a type is known by how it begins, or else by its name."""
+    headers = {"x_file_name": name} if name else {}
+    response = await send(client, f"{paper}/cover", content, "application/octet-stream", "PUT", **headers)
+    assert (415 if kept is None else 201) == response.status
+    assert kept is None or kept == (await client.get(f"{paper}/cover")).headers["content-type"]
