@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import secrets
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from contextlib import suppress
 
 from .errors import InvalidData, Unavailable
 from .filters import where
@@ -24,19 +27,30 @@ LONGEST = 1024
 """The bytes of a password, or of a digest of one; longer ones are wrong before they cost anything."""
 
 
+_NICENESS = 10
+
+
+def _step_back() -> None:
+    """Let the present thread run when others do not need the processor: whoever logs in waits, and nobody else."""
+    # NOTE: on Linux a thread has a niceness of its own (see setpriority(2)); elsewhere it would be the whole process.
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
 class Hasher:
     """Argon2id in few threads, with a bounded queue, so that a flood of logins does not slow other requests."""
 
     def __init__(self, settings: Auth) -> None:
         self._memory = settings.hash_memory * 1024
         self._threads = settings.hash_threads
-        self._room = BoundedSemaphore(settings.hash_threads + settings.hash_queue)
+        self._room = threading.BoundedSemaphore(settings.hash_threads + settings.hash_queue)
         self._pool: ThreadPoolExecutor | None = None
 
     async def digest(self, credentials: str, account_id: str) -> str:
         """What is kept of a digest from the wire, as hex text; Unavailable if `auth.hash_queue` of them wait."""
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash")
+            self._pool = ThreadPoolExecutor(self._threads, "crossbar-hash", _step_back)
         room = self._room
         if not room.acquire(blocking=False):
             raise Unavailable("too many passwords are waiting to be checked; try again")

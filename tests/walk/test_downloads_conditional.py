@@ -24,7 +24,7 @@ NO_DATES = (
     "784111777",
     "Sun, 06 Nov 1994 08:49:37",
     "Sun, 31 Feb 1994 08:49:37 GMT",
-    "",
+    " ",
     f"{THEN}, {THEN}",
 )
 
@@ -39,9 +39,9 @@ ROWS: list[Any] = [
     ({"if-match": 'W/"a"'}, 412),
     ({"if-match": "a"}, 412),
     ({"if-match": '"a'}, 412),
-    ({"if-match": ""}, 412),
+    ({"if-match": " "}, 412),
     ({"if-match": '"A"'}, 412),
-    ({"if-match": '"x,"a""'}, 200),
+    ({"if-match": '"x,"a""'}, 412),
     # If-Unmodified-Since, which If-Match makes void.
     *[({"if-unmodified-since": date}, 200) for date in (*FORMS, AFTER, *NO_DATES)],
     ({"if-unmodified-since": BEFORE}, 412),
@@ -54,7 +54,7 @@ ROWS: list[Any] = [
     ({"if-none-match": "*"}, 304),
     ({"if-none-match": '"b"'}, 200),
     ({"if-none-match": "a"}, 200),
-    ({"if-none-match": ""}, 200),
+    ({"if-none-match": " "}, 200),
     # If-Modified-Since, which If-None-Match makes void.
     *[({"if-modified-since": date}, 304) for date in (*FORMS, AFTER)],
     *[({"if-modified-since": date}, 200) for date in (BEFORE, *NO_DATES)],
@@ -78,7 +78,6 @@ ROWS: list[Any] = [
     ({"range": "bytes=0-1", "if-range": '"a", "b"'}, 200),
     ({"range": "bytes=0-1", "if-range": "*"}, 200),
     ({"range": "bytes=0-1", "if-range": "a"}, 200),
-    ({"range": "bytes=0-1", "if-range": ""}, 200),
     *[({"range": "bytes=0-1", "if-range": date}, 206) for date in FORMS],
     *[({"range": "bytes=0-1", "if-range": date}, 200) for date in (BEFORE, AFTER, *NO_DATES)],
     ({"range": "bytes=99-", "if-range": '"a"'}, 416),

@@ -109,16 +109,24 @@ class Unhurried(Shelf):
             self.closed += 1
 
 
-@pytest.mark.parametrize("field", ["bytes=0-", "bytes=0-5,8-9"])
-async def test_a_client_that_goes(listener: Client, recordings: Recordings, field: str) -> None:
+@pytest.mark.parametrize(
+    ("shelf", "field"),
+    [
+        (Unhurried(ELEVEN), "bytes=0-"),
+        (Unhurried(ELEVEN), "bytes=0-5,8-9"),
+        (Shelf(bytes(1_000_000), 1000), "bytes=0-"),
+        (Shelf(bytes(1_000_000), 1000), "bytes=0-499999,600000-"),
+    ],
+    ids=["waiting", "waiting-for-parts", "reading", "reading-parts"],
+)
+async def test_a_client_that_goes(listener: Client, recordings: Recordings, shelf: Shelf, field: str) -> None:
     """When the client goes, the source is closed, also while it is waited for."""
-    for shelf in (Unhurried(ELEVEN), Shelf(bytes(1_000_000), 1000)):
-        recordings.answer = blob(shelf)
-        async with listener.stream("GET", AT, headers={"range": field}) as response:
-            assert 206 == response.status
-            assert await response.piece()
-            assert (1, 0) == (shelf.opened, shelf.closed)
-        assert 1 == shelf.closed
+    recordings.answer = blob(shelf)
+    async with listener.stream("GET", AT, headers={"range": field}) as response:
+        assert 206 == response.status
+        assert await response.piece()
+        assert shelf.opened >= 1
+    assert shelf.opened == shelf.closed
 
 
 async def test_a_client_that_does_not_read(listener: Client, recordings: Recordings) -> None:
