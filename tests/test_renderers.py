@@ -1,171 +1,90 @@
-"""Renderers: rows as CSV that every program reads back, JSON for people."""
+"""Renderers: listings in pieces, NDJSON, JSON for people."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from crossbar.renderers import MOST_COLUMNS, CsvTable, pretty, rendered
-from crossbar.stores import Rows
+from crossbar import Context
+from crossbar.csv_table import CsvTable
+from crossbar.renderers import Lines, Renderer, pretty, rendered
+from crossbar.reply import Stream, Whole
+from crossbar.stores import Body, Rows
 from crossbar.testing import Client, World, small_world
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
-
 
 def read(data: bytes) -> list[list[str]]:
     """Read CSV as RFC 4180 has it."""
     return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
-def table(*rows: dict[str, Any]) -> list[list[str]]:
-    """Give rows as they come back out of CSV."""
-    return read(CsvTable().piece(rows))
+# Pieces.
+
+Some = list[Body]
 
 
-def guarded(text: str) -> str:
-    """Give text as a spreadsheet may see it."""
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-TEXT = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
-    [
-        "",
-        ",",
-        '"',
-        '""',
-        "\r",
-        "\n",
-        "\r\n",
-        "a\r\nb",
-        "=1+1",
-        "+49",
-        "-1",
-        "@x",
-        "\t",
-        "'",
-        " a ",
-        ";",
-        "\u2028",
-        "\ufeff",
-    ]
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    names=st.lists(TEXT.filter(bool), min_size=1, max_size=4, unique_by=guarded),
-    rows=st.lists(st.lists(TEXT, min_size=4, max_size=4), min_size=1, max_size=4),
-)
-def test_round_trip(names: list[str], rows: list[list[str]]) -> None:
-    """Any text in any cell and any name comes back through the csv module, but for the guard of formulas."""
-    found = table(*(dict(zip(names, row, strict=False)) for row in rows))
-    expected = [names, *(row[: len(names)] for row in rows)]
-    assert [[guarded(cell) for cell in row] for row in expected] == found
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(TEXT, min_size=1, max_size=5))
-def test_no_cell_begins_a_formula(cells: list[str]) -> None:
-    """Whatever the text, no cell begins with what a spreadsheet takes for a formula."""
-    found = table(*({"name": cell} for cell in cells), {cell or "x": 1 for cell in cells})
-    assert [] == [cell for row in found for cell in row if cell.startswith(FORMULA)]
-
-
-@pytest.mark.parametrize("first", FORMULA, ids=repr)
-def test_formulas_are_defused(first: str) -> None:
-    """Text and names that begin like a formula get an apostrophe, also out of a list; numbers stay numbers."""
-    name = f"{first}name"
-    found = table({name: f"{first}1+1", "list": [f"{first}a", "b"], "number": -5, "inner": {"x": first}})
-    expected = [[f"'{name}", "list", "number", "inner_x"], [f"'{first}1+1", f"'{first}a,b", "-5", f"'{first}"]]
-    assert expected == found
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        pytest.param(None, "", id="null"),
-        pytest.param(True, "true", id="true"),
-        pytest.param(False, "false", id="false"),
-        pytest.param(0, "0", id="zero"),
-        pytest.param(-5, "-5", id="a negative number"),
-        pytest.param(2**63 - 1, "9223372036854775807", id="the largest number"),
-        pytest.param(1.5, "1.5", id="a fraction"),
-        pytest.param(-1e-7, "-1e-07", id="a small fraction"),
-        pytest.param("", "", id="empty text"),
-        pytest.param("a", "a", id="text"),
-        pytest.param([], "", id="an empty list"),
-        pytest.param(["a", 1, True, None], "a,1,true,null", id="a list"),
-        pytest.param([{"b": 1}, ["c"]], '{"b":1},["c"]', id="a list of objects and lists"),
-    ],
-)
-def test_cells(value: Any, cell: str) -> None:
-    """Each JSON value has one form in a cell."""
-    assert [["a", "z"], [cell, "1"]] == table({"a": value, "z": 1})
-
-
-def test_the_bytes_are_those_of_the_standard() -> None:
-    """Lines end in CR LF, what needs quotation marks has them, and quotation marks are doubled (RFC 4180)."""
-    data = CsvTable().piece([{"a": "x,y", "b": 'say "hi"'}, {"a": "1\r\n2", "b": ""}])
-    assert b'a,b\r\n"x,y","say ""hi"""\r\n"1\r\n2",\r\n' == data
-
-
-def test_a_single_empty_cell_is_still_a_row() -> None:
-    """A row of one empty cell is not an empty line, which readers would skip."""
-    assert [["a"], [""], ["b"]] == table({"a": ""}, {"a": "b"})
-
-
-def test_nested_keys_are_joined() -> None:
-    """Objects become columns whose names are joined with an underscore."""
-    assert [["a", "b_c", "b_d_e"], ["1", "2", "3"]] == table({"a": 1, "b": {"c": 2, "d": {"e": 3}}})
-
-
-def test_rows_of_different_fields() -> None:
-    """Columns are those of all rows of the first piece; what a row lacks is empty."""
-    assert [["a", "b", "c"], ["1", "", ""], ["", "2", ""], ["3", "", "4"]] == table(
-        {"a": 1}, {"b": 2}, {"c": 4, "a": 3}
-    )
-
-
-def test_the_header_comes_once() -> None:
-    """The header stands before the first row of the first piece with any, and the columns stay."""
-    made = CsvTable()
-    pieces = [made.piece([]), made.piece([{"a": 1, "b": 2}]), made.piece([]), made.piece([{"b": 3, "z": 4}])]
-    assert [b"", b"a,b\r\n1,2\r\n", b"", b",3\r\n"] == pieces
-
-
-def test_columns_are_capped() -> None:
-    """However many fields rows have, the columns have an end."""
-    wide = {f"field{number}": number for number in range(1000)}
-    found = table(wide, {f"other{number}": number for number in range(1000)})
-    assert ([256] * 3, MOST_COLUMNS) == ([len(row) for row in found], 256)
-
-
-def test_no_rows_are_no_bytes() -> None:
-    """A listing without rows is an empty body."""
-    assert b"" == CsvTable().piece([])
-
-
-def test_what_is_no_row_has_a_column_of_its_own() -> None:
-    """A list of plain values is a table with one column."""
-    rows: Any = ["a", 5, None]
-    assert [["value"], ["a"], ["5"], [""]] == read(CsvTable().piece(rows))
-
-
-async def test_pieces() -> None:
-    """A whole listing comes piece by piece, with one header and without pieces of nothing."""
+async def pieces_of(renderer: Renderer, *pieces: Some, keyed: bool = False, lines: bool = False) -> list[bytes]:
+    """What a renderer makes of a stream of these pieces; of a keyed one, each but the last names the next."""
 
     async def stream() -> AsyncIterator[Rows]:
-        for rows in ([], [{"a": 1}], [], [{"a": 2}, {"a": 3}]):
-            yield Rows(orjson.dumps(rows)[1:-1], len(rows), None, None)
+        for place, rows in enumerate(pieces):
+            joined = (b"\n" if lines else b",").join(map(orjson.dumps, rows))
+            following = "next" if keyed and place < len(pieces) - 1 else None
+            yield Rows(joined, len(rows), None, following, lines)
 
-    assert [b"a\r\n1\r\n", b"2\r\n3\r\n"] == [piece async for piece in rendered(CsvTable(), stream())]
+    ctx: Any = SimpleNamespace(blamed=None)
+    wanted: Context = ctx
+    return [piece async for piece in rendered(wanted, renderer, Stream(stream(), keyed=keyed))]
+
+
+PIECES: tuple[Some, ...] = ([], [{"a": 1}], [], [{"a": 2}, {"a": 3}])
+
+
+@pytest.mark.parametrize("lines", [False, True])
+async def test_pieces(lines: bool) -> None:
+    """A whole listing comes piece by piece, with one header and without pieces of nothing."""
+    found = await pieces_of(CsvTable(), *PIECES, lines=lines)
+    assert [b'"a","_other"\r\n1,\r\n', b"2,\r\n3,\r\n"] == found
+    assert [b'{"a":1}\n', b'{"a":2}\n{"a":3}\n'] == await pieces_of(Lines(), *PIECES, lines=lines)
+
+
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize(("renderer", "text"), [(CsvTable, b'"a"\r\n1\r\n'), (Lines, b'{"a":1}\n')])
+async def test_a_single_piece_is_sent_whole(renderer: type[Renderer], text: bytes, lines: bool) -> None:
+    """A listing of one piece, which says that it is the last, can be sent with its length."""
+    for pieces in ([[{"a": 1}]], [[], [{"a": 1}]]):
+        (found,) = await pieces_of(renderer(), *pieces, keyed=True, lines=lines)
+        assert (text, Whole) == (found, type(found))
+    (nothing,) = await pieces_of(renderer(), [], keyed=True, lines=lines)
+    assert (b"", Whole) == (nothing, type(nothing))
+    assert Whole not in map(type, await pieces_of(renderer(), *PIECES, keyed=True, lines=lines))
+
+
+class Foreign:
+    """A renderer of somebody else, without what a stream could tell it."""
+
+    media_type = "text/plain"
+    content_type = "text/plain"
+    extension = "txt"
+
+    def piece(self, rows: Iterable[Body]) -> bytes:
+        """How many rows there are."""
+        return b"%d " % len(list(rows))
+
+    def end(self) -> bytes:
+        """A last word."""
+        return b"end"
+
+
+async def test_a_renderer_without_more_methods() -> None:
+    """The two methods of the port are enough."""
+    assert [b"1 ", b"2 ", b"end"] == await pieces_of(Foreign(), *PIECES, lines=True)
+    assert [b"2 end"] == await pieces_of(Foreign(), [{"a": 1}, {"a": 2}], keyed=True, lines=True)
 
 
 # Indented JSON.

@@ -77,13 +77,13 @@ async def test_asking_in_the_envelope(home: Home) -> None:
 
 
 async def test_a_csv_has_the_rows_of_the_listing(home: Home) -> None:
-    """The cells say what the rows of the JSON listing say, in the same order."""
+    """The cells say what the rows of the JSON listing say, in the same order; columns of the schema may be empty."""
     await home.stored("cdrs", [leg(n, "u" if n % 2 else "") for n in range(10)])
     for query in ("", "?page_size=3", "?ascending=true", "?filter_owner_id=u", "?fields=call_id,duration_seconds"):
         rows = (await home.get(f"/cdrs{query}")).data
         cells = table(await home.get(f"/cdrs{query}", headers=CSV))
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        assert [{key: str(row.get(key, "")) for key in columns} for row in rows] == cells
+        assert {key for row in rows for key in row} <= set(cells[0])
+        assert [{key: str(row.get(key, "")) for key in cells[0]} for row in rows] == cells
 
 
 async def test_one_header_line(home: Home) -> None:
