@@ -11,7 +11,6 @@ from ._version import __version__
 
 if _typing.TYPE_CHECKING:
     from .app import Crossbar
-    from .attachments import blob_of, files_of
     from .auth import ANONYMOUS, Authenticator, Authorizer, Principal, enabled
     from .context import Context
     from .dates import gregorian
@@ -36,12 +35,13 @@ if _typing.TYPE_CHECKING:
         UnsupportedMediaType,
         Violation,
     )
-    from .files import copy_files, drop_files, keep_file
     from .filters import Filter, holding, where
     from .hooks import Hook, after, before, within
-    from .incoming import File
     from .listings import every, listing
     from .log import AccessLog, RedactingFormatter
+    from .media.attachments import blob_of, files_of
+    from .media.files import copy_files, drop_files, keep_file
+    from .media.incoming import File
     from .mounted import Mounted
     from .passwords import find_user, login_name, password_secrets
     from .registry import Match, Registry
@@ -146,7 +146,7 @@ __all__ = [
 # Where each name is at home; the type checker reads the same from the imports above.
 _HOMES = {
     "app": ("Crossbar",),
-    "attachments": (
+    "media.attachments": (
         "blob_of",
         "files_of",
     ),
@@ -180,7 +180,7 @@ _HOMES = {
         "UnsupportedMediaType",
         "Violation",
     ),
-    "files": (
+    "media.files": (
         "copy_files",
         "drop_files",
         "keep_file",
@@ -196,7 +196,7 @@ _HOMES = {
         "before",
         "within",
     ),
-    "incoming": ("File",),
+    "media.incoming": ("File",),
     "listings": (
         "every",
         "listing",

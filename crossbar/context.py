@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .dispatch import Bound
     from .endpoint import Endpoint
     from .idempotency import Once
-    from .incoming import File
     from .limits.buckets import Charge
+    from .media.incoming import File
     from .mounted import Handover
     from .pagination import Listing
     from .registry import Registry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -58,15 +58,18 @@ class CsvTable:
         head = self._begin(found, more=False) if self._names is None and found else b""
         return head + b"".join([self._line(row) for row in found])
 
-    def stored(self, rows: Rows, last: bool) -> bytes:
+    def stored(self, rows: Rows, last: bool) -> Iterator[bytes]:
         """The same for a piece of a stream; fields that come later, or find no room, are collected in `REST`."""
         head = self._begin(rows.parsed(), more=not last) if self._names is None else b""
         joined = rows.joined if rows.lines else b"\n".join(map(orjson.dumps, rows.parsed()))
         quick = self._quickly(joined)
         if quick is not None:
-            return head + quick
+            yield head + quick
+            return
         lines = joined.split(b"\n")
-        return head + b"".join([self._some(lines[place : place + _SLICE]) for place in range(0, len(lines), _SLICE)])
+        for place in range(0, len(lines), _SLICE):
+            yield head + self._some(lines[place : place + _SLICE])
+            head = b""
 
     def end(self) -> bytes:
         """Nothing: a table ends with its last row. One without rows is its header line, if that is known."""
@@ -92,7 +95,7 @@ class CsvTable:
         return b"".join([self._line(orjson.loads(line)) for line in lines]) if quick is None else quick
 
     def _quickly(self, joined: bytes) -> bytes | None:
-        """The CSV of rows, a line each, in which each value's JSON is its cell as well; None if that may not be so of all.
+        """The CSV of rows, a line each, whose values are the same in JSON and CSV; None if that may not be so of all.
 
         PERF: values are not decoded, only cut out of the row, which is three times as fast as the `csv` module.
         Escapes, nulls, lists and objects have another form in CSV, and may not occur, nor may fields without a column.

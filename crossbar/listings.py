@@ -11,13 +11,11 @@ from msgspec.structs import replace
 from .columns import columns_of
 from .context import Context
 from .filters import Filter, field_at, put_at
-from .negotiation import JSON, NDJSON
-from .pagination import Listing, PageRequest
+from .negotiation import JSON
+from .pagination import Listing
 from .reply import Answer, Page, Stream
 from .roles import own_of_kind
 from .stores import Body, Query, Rows
-
-_FILE_ROWS = 100
 
 
 async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
@@ -26,7 +24,7 @@ async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Ans
     As CSV, NDJSON or whatever else has a renderer, it is all of them unless the client asks for a page.
     """
     wanted = ctx.listing()
-    page = wanted.page
+    page, paging = wanted.page, ctx.app.settings.paging
     query = _query(ctx, wanted, tenant, kind, filters)
     endpoint = ctx.bound.endpoint if ctx.bound is not None else None
     columns = None
@@ -38,12 +36,12 @@ async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Ans
             whole = whole or not page.asked
             query = replace(query, lines=whole)
     if whole:
-        rows = _rows_of_a_piece(ctx, page, as_file=query.lines)
+        rows = page.chunk or (paging.chunk_size if page.chunked is True else paging.stream_rows)
         return Stream(_pieces(ctx, replace(query, limit=rows), wanted), columns=columns, keyed=True)
     chunked = page.chunked if page.chunked is not None else endpoint is not None and endpoint.chunked
     # PERF: what fits into one piece is as well sent whole, and its length told.
     if chunked and ctx.media_type == JSON:
-        rows = page.chunk or ctx.app.settings.paging.chunk_size
+        rows = page.chunk or paging.chunk_size
         if rows < page.size:
             return Stream(_pieces(ctx, replace(query, limit=rows), wanted, page.size), keyed=True, paged=True)
     return Page(_projected(await ctx.app.store.page(query), wanted), columns)
@@ -53,17 +51,6 @@ def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterat
     """All documents that the request's filters and times leave, in pieces, whatever page it asks for."""
     query = _query(ctx, ctx.listing(), tenant, kind, filters)
     return _pieces(ctx, replace(query, limit=ctx.app.settings.paging.stream_rows))
-
-
-def _rows_of_a_piece(ctx: Context, page: PageRequest, *, as_file: bool) -> int:
-    """How many rows of a whole listing are read, and sent, at a time."""
-    paging = ctx.app.settings.paging
-    if page.chunk is not None:
-        return page.chunk
-    if page.chunked is True:
-        return paging.chunk_size
-    # NOTE: rows that are written anew, one by one, hold up other requests meanwhile.
-    return min(paging.stream_rows, _FILE_ROWS) if as_file and ctx.media_type != NDJSON else paging.stream_rows
 
 
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:

@@ -25,9 +25,10 @@ from .errors import (
 )
 from .fields import fit
 from .idempotency import HEADER, execute_once, is_create, validate_once
-from .incoming import wrong_type
 from .jsonp import refuse_bad_callback
 from .limits.admission import charge
+from .media.incoming import wrong_type
+from .media.uploads import is_upload, receive, refuse_type
 from .mounted import Handover
 from .negotiation import JSON, accepts_body, essence, ranges_over
 from .negotiation import choose as choose_media_type
@@ -36,7 +37,6 @@ from .rendering import begin, location, rendered_by, unwrapped
 from .reply import EVENT_STREAM, Blob, Reply, Stream
 from .roles import confine, limited, refuse_foreign
 from .stores import Document
-from .uploads import is_upload, receive, refuse_type
 
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import orjson
@@ -31,6 +32,7 @@ class Renderer(Protocol):
     Two more methods are called where a renderer has them: `declare(columns)`, before anything else, with the `Columns`
     of the listing where they are known; and, for each piece of a stream in the place of `piece`, `stored(rows, last)`
     with the `Rows` as they are, joined by line feeds if the store can do that, and whether they are certainly the last.
+    It gives its bytes in parts, between which other requests have their turn.
     """
 
     media_type: ClassVar[str]
@@ -62,15 +64,20 @@ async def rendered(ctx: Context, renderer: Renderer, stream: Stream) -> AsyncGen
             last = stream.keyed and rows.next is None
             # NOTE: a failure in the midst of a stream is told with the endpoint's name; this one can still be a 500.
             ctx.blamed = None if begun else type(renderer)
-            piece = _stream_piece(renderer, rows, last) if rows.count else b""
+            parts = _parts_of(renderer, rows, last) if rows.count else iter(())
             if last and not begun:
-                piece = Whole(piece + piece_of(renderer, None))
-            ctx.blamed = None
-            if piece or isinstance(piece, Whole):
-                yield piece
-            if isinstance(piece, Whole):
+                whole = Whole(b"".join([*parts, piece_of(renderer, None)]))
+                ctx.blamed = None
+                yield whole
                 return
-            begun = begun or bool(piece)
+            for part in parts:
+                ctx.blamed = None
+                if begun:
+                    await asyncio.sleep(0)  # what is rendered takes its time, and others wait for the loop
+                if part:
+                    begun = True
+                    yield part
+            ctx.blamed = None
     finally:
         await close(pieces)
     end = piece_of(renderer, None)
@@ -87,15 +94,22 @@ def piece_of(renderer: Renderer, rows: Iterable[Body] | None) -> bytes:
         raise
 
 
-def _stream_piece(renderer: Renderer, rows: Rows, last: bool) -> bytes:
-    """The same for a piece of a stream."""
+def _parts_of(renderer: Renderer, rows: Rows, last: bool) -> Iterator[bytes]:
+    """The same for a piece of a stream, part by part."""
     if not hasattr(renderer, "stored"):
-        return piece_of(renderer, rows.parsed())
-    try:
-        return _checked(renderer.stored(rows, last))
-    except Exception as error:
-        _blame(renderer, error)
-        raise
+        yield piece_of(renderer, rows.parsed())
+        return
+    parts: Iterator[Any] = iter(renderer.stored(rows, last))
+    while True:
+        try:
+            part = next(parts, None)
+            if part is None:
+                return
+            _checked(part)
+        except Exception as error:
+            _blame(renderer, error)
+            raise
+        yield part
 
 
 def _checked(piece: Any) -> bytes:
@@ -119,9 +133,9 @@ class Lines:
         """The rows, line by line."""
         return b"".join([orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows])
 
-    def stored(self, rows: Rows, last: bool) -> bytes:
+    def stored(self, rows: Rows, last: bool) -> Iterator[bytes]:
         """The same for rows of a store."""
-        return rows.joined + b"\n" if rows.lines else self.piece(rows.parsed())
+        yield rows.joined + b"\n" if rows.lines else self.piece(rows.parsed())
 
     def end(self) -> bytes:
         """Nothing: every line has its end."""

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from .context import Context
-from .downloads import content_type, deliver
 from .endpoint import Endpoint
 from .errors import StoreError, Unauthorized
 from .events import close
+from .media.downloads import content_type, deliver
 from .mounted import Handover
 from .reply import EVENT_STREAM, Blob, Reply, Stream, Whole
 

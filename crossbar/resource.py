@@ -8,18 +8,18 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from .attachments import attach
 from .body import refuse_excess
 from .context import Context
 from .endpoint import Endpoint
 from .errors import BadIdentifier, InvalidData, Violation
 from .filters import Filter, field_at, put_at, where
-from .incoming import File
 from .listings import listing
+from .media.attachments import attach
+from .media.incoming import File
+from .media.slots import define
 from .reply import Answer, Reply
 from .roles import kept_fields, own, owned
 from .routes import Attachment
-from .slots import define
 from .stores import Body, Change, Delete, Document, Insert, Kind, Replace
 from .writing import write
 

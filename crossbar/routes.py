@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .errors import DefinitionError
-from .media_types import MEDIA_TYPES
+from .media.types import MEDIA_TYPES
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint

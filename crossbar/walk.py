@@ -11,8 +11,8 @@ from .dialects import choose
 from .errors import Fault, Refusal, TimedOut
 from .failures import refusal_for
 from .fields import fit
+from .media.uploads import forget
 from .pipeline import STAGES, Stage
-from .uploads import forget
 from .watch import blame
 
 logger = logging.getLogger("crossbar")

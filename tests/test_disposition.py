@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbar.disposition import LONGEST, disposition, ending_in, field_text, file_name, safe_name
+from crossbar.media.disposition import LONGEST, disposition, ending_in, field_text, file_name, safe_name
 
 NAMES: list[Any] = [
     pytest.param("photo.png", "photo.png", id="plain"),

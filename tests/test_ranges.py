@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crossbar.errors import RangeNotSatisfiable
-from crossbar.ranges import MOST, ByteRange, satisfiable
+from crossbar.media.ranges import MOST, ByteRange, satisfiable
 
 WHOLE: list[tuple[int, int]] = []
 """The field is passed over."""

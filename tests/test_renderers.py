@@ -18,6 +18,7 @@ from crossbar.reply import Stream, Whole
 from crossbar.stores import Body, Rows
 from crossbar.testing import Client, World, small_world
 
+
 def read(data: bytes) -> list[list[str]]:
     """Read CSV as RFC 4180 has it."""
     return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))

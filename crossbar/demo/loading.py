@@ -21,7 +21,7 @@ import orjson
 
 from .. import auth
 from ..errors import CrossbarError, StoreUnavailable, UniqueConflict
-from ..files import keep_file
+from ..media.files import keep_file
 from ..passwords import USERS, Hasher, wire_credentials
 from ..routes import Attachment
 from ..stores import Body, Change, Document, Insert, Kind, Query, Replace, Store

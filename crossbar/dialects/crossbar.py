@@ -13,9 +13,9 @@ from .. import renderers
 from .._version import __version__
 from ..dates import gregorian
 from ..dispatch import CROSSBAR
-from ..disposition import disposition, field_text, file_name
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
+from ..media.disposition import disposition, field_text, file_name
 from ..negotiation import JSON, accepts_body, essence, named
 from ..pagination import Listing
 from ..reply import Columns, Page, Reply, Stream

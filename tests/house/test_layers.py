@@ -28,18 +28,16 @@ ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
     6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
     5: ("demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
-    4: _files(
-        "attachments dialects. downloads files forms idempotency incoming listings mounted "
-        "limits.admission limits.counters opening parts rendering resource slots stores. uploads writing"
-    ),
+    4: _files("dialects. idempotency limits. listings media. mounted opening rendering resource stores. writing"),
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
         "hooks jsonp limits.attempts passwords registry renderers roles routes templates tenants watch"
     ),
     2: ("context",),
     1: _files(
-        "base64_pieces body dates disposition envelope events filters limits limits.buckets limits.shared_table "
-        "media_types negotiation pagination ranges reply restrictions root_path schema schema_defaults stores target"
+        "body dates envelope events filters limits limits.buckets limits.shared_table "
+        "media media.base64_pieces media.disposition media.ranges media.types "
+        "negotiation pagination reply restrictions root_path schema schema_defaults stores target"
     ),
     0: ("_version", "errors", "fields", "log", "metrics", "redaction", "settings."),
 }
@@ -48,7 +46,7 @@ ROWS: dict[int, tuple[str, ...]] = {
 UPWARD: dict[str, tuple[frozenset[str], str]] = {
     "context": (
         frozenset(
-            {"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "incoming", "mounted", "registry"}
+            {"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "media.incoming", "mounted", "registry"}
         ),
         "a context carries what the stages above it learned; it makes none of it",
     ),
@@ -68,7 +66,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "passwords": frozenset({"argon2"}),
     "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop", "watchfiles"}),
     "protocol.": frozenset({"httptools", "uvicorn", "websockets"}),
-    "parts": frozenset({"python_multipart"}),
+    "media.parts": frozenset({"python_multipart"}),
     "sockets": frozenset({"starlette"}),
     "testing.": frozenset({"pytest", "starlette", "typing_extensions"}),
     "stores.mongo": frozenset({"bson", "pymongo"}),

@@ -84,7 +84,7 @@ async def test_odd_names_can_be_reached(client: Client, paper: str) -> None:
 
 async def test_so_many_and_no_more(client: Client, paper: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is a limit to the files of a document."""
-    monkeypatch.setattr("crossbar.attachments.MOST_FILES", 2)
+    monkeypatch.setattr("crossbar.media.attachments.MOST_FILES", 2)
     for _ in range(2):
         assert 201 == (await send(client, f"{paper}/pages", b"x", "text/plain", "PUT")).status
     response = await send(client, f"{paper}/pages", b"x", "text/plain", "PUT")

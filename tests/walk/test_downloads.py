@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crossbar import Reply
 from crossbar.errors import RangeNotSatisfiable
-from crossbar.ranges import satisfiable
+from crossbar.media.ranges import satisfiable
 from crossbar.testing import Client
 
 from .recordings import ELEVEN, Recordings, Shelf, blob, parts

@@ -48,8 +48,12 @@ def _remedy(name: str) -> str | None:
     return next((remedy for start, remedy in REMEDIES if name.startswith(start)), None)
 
 
-def connect(path: Path, *, synchronous: str = "FULL", writes: bool = False, wait: float = 10) -> sqlite3.Connection:
-    """A connection to the file, which is made if the connection is to write; `wait` is for locks, in seconds.
+def connect(
+    path: Path, *, synchronous: str = "FULL", writes: bool = False, wait: float = 10, cache: int = 32_000
+) -> sqlite3.Connection:
+    """A connection to the file, which is made if the connection is to write.
+
+    `wait` is for locks, in seconds; `cache` is how much of the file it may keep in memory, in KiB.
 
     Texts are read as bytes, since documents go out as bytes.
     """
@@ -67,6 +71,7 @@ def connect(path: Path, *, synchronous: str = "FULL", writes: bool = False, wait
         raise _cannot_open(path, error) from error
     try:
         _set_up(connection, path, synchronous, writes, wait)
+        connection.execute(f"PRAGMA cache_size=-{cache}")
     except BaseException as error:
         connection.close()
         raise (unavailable(path, error) if isinstance(error, sqlite3.Error) else error) from error
@@ -102,7 +107,6 @@ def _set_up(connection: sqlite3.Connection, path: Path, synchronous: str, writes
         connection.execute("PRAGMA journal_size_limit=67108864")
     else:
         connection.execute("PRAGMA query_only=ON")
-    connection.execute("PRAGMA cache_size=-32000")
     # The schema is read here, so that a damaged file is found now and not in the first request.
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 

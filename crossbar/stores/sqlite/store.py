@@ -278,7 +278,8 @@ class SqliteStore:
         return connect(self.path, synchronous=self._synchronous, writes=True)
 
     def _connect_reader(self) -> sqlite3.Connection:
-        return connect(self.path)
+        # NOTE: a long listing reads each page of the file once; what it keeps of them is memory that is of no use.
+        return connect(self.path, cache=8_000)
 
     def _tidy(self, blobs: Blobs, connection: sqlite3.Connection) -> None:
         """Destroy expired documents now and then: a batch a minute, or after every write while there are many."""

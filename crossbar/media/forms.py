@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from ..context import Context
+from ..errors import BadRequest, ContentTooLarge, UnsupportedMediaType
+from ..negotiation import is_json, ranges_over
+from ..routes import Attachment
 from .base64_pieces import Base64Pieces
-from .context import Context
-from .errors import BadRequest, ContentTooLarge, UnsupportedMediaType
 from .incoming import Saving, slot_for
-from .media_types import BYTES, canonical, type_of
-from .negotiation import is_json, ranges_over
 from .parts import Data, Part, parts_of
-from .routes import Attachment
+from .types import BYTES, canonical, type_of
 
 MOST_FILES = 10
 MOST_FIELD = 65_536

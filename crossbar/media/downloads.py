@@ -13,16 +13,16 @@ from contextlib import aclosing
 from hashlib import sha256
 from typing import Any, cast
 
-from .conditional import is_known, may_continue
-from .context import Context, Headers
-from .dates import http_date
+from ..conditional import is_known, may_continue
+from ..context import Context, Headers
+from ..dates import http_date
+from ..errors import BadRequest, BlobMissing, NotFound
+from ..events import close
+from ..negotiation import essence
+from ..reply import Blob, Source
 from .disposition import disposition, ending_in, field_text, file_name, safe_name
-from .errors import BadRequest, BlobMissing, NotFound
-from .events import close
-from .media_types import BYTES, ending_of
-from .negotiation import essence
 from .ranges import ByteRange, satisfiable
-from .reply import Blob, Source
+from .types import BYTES, ending_of
 
 Part = bytes | ByteRange
 """Bytes of ours, such as a boundary, or some of the content."""

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from ..context import Context
+from ..errors import StoreError, UnsupportedMediaType
+from ..negotiation import accepts_body, essence, ranges_over
+from ..routes import Attachment
 from .base64_pieces import Base64Pieces, not_base64
-from .context import Context
 from .disposition import field_text
-from .errors import StoreError, UnsupportedMediaType
 from .forms import MOST_FILES, Form
 from .incoming import Saving, most_of, pieces_of, slot_for, wrong_type
-from .media_types import BYTES, canonical, type_by_bytes, type_of
-from .negotiation import accepts_body, essence, ranges_over
-from .routes import Attachment
+from .types import BYTES, canonical, type_by_bytes, type_of
 
 MULTIPART = ("multipart/form-data", "multipart/mixed")
 BASE64 = ("application/base64", "application/x-base64")

@@ -6,18 +6,18 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from ..conditional import listed, refuse_stale
+from ..context import Context
+from ..errors import BadIdentifier, Changed, DefinitionError, InvalidData, PreconditionFailed
+from ..reply import Blob, Json, Reply
+from ..routes import Attachment, action
+from ..stores import Body, Document, Drop, Replace
+from ..target import Noun
+from ..writing import write
 from .attachments import blob_of, entry_of, files_of, missing, tag_of, with_file, without_file
-from .conditional import listed, refuse_stale
-from .context import Context
-from .errors import BadIdentifier, Changed, DefinitionError, InvalidData, PreconditionFailed
-from .reply import Blob, Json, Reply
-from .routes import Attachment, action
-from .stores import Body, Document, Drop, Replace
-from .target import Noun
-from .writing import write
 
 if TYPE_CHECKING:
-    from .resource import Resource
+    from ..resource import Resource
 
 _TRIES = 8
 _SLOT = re.compile(r"[a-z][a-z0-9_]{0,31}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 
-from .errors import InvalidData
+from ..errors import InvalidData
 
 
 class Base64Pieces:

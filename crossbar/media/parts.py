@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from .errors import BadRequest
-from .negotiation import essence
+from ..errors import BadRequest
+from ..negotiation import essence
 
 MOST_PARTS = 100
 MOST_HEADERS = 8

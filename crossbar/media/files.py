@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..routes import Attachment
+from ..stores import Change, Document, Drop, Keep, Store, StoredBlob
 from .attachments import KEY, files_of
-from .routes import Attachment
-from .stores import Change, Document, Drop, Keep, Store, StoredBlob
 
 
 async def copy_files(store: Store, source: Document, copy: Document) -> tuple[Document, tuple[Change, ...]]:

@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .context import Context
-from .errors import BadIdentifier, Conflict, NotFound
+from ..context import Context
+from ..errors import BadIdentifier, Conflict, NotFound
+from ..reply import Blob
+from ..routes import Attachment
+from ..stores import Body, Change, Document, Drop, Keep, Store
 from .incoming import File
-from .reply import Blob
-from .routes import Attachment
-from .stores import Body, Change, Document, Drop, Keep, Store
 
 if TYPE_CHECKING:
-    from .resource import Resource
+    from ..resource import Resource
 
 MOST_FILES = 100
 """Files that one document may have in a slot for many."""

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
-from .context import Context
+from ..context import Context
+from ..errors import ContentTooLarge, InvalidData, RequestTimeout, UnsupportedMediaType
+from ..negotiation import ranges_over
+from ..routes import Attachment
+from ..stores import BlobWriter, StoredBlob
 from .disposition import safe_name
-from .errors import ContentTooLarge, InvalidData, RequestTimeout, UnsupportedMediaType
-from .media_types import ending_of
-from .negotiation import ranges_over
-from .routes import Attachment
-from .stores import BlobWriter, StoredBlob
+from .types import ending_of
 
 
 class File(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .errors import RangeNotSatisfiable
+from ..errors import RangeNotSatisfiable
 
 MOST = 10
 """Ranges that one request may ask for; more of them are no download, and get the whole."""
