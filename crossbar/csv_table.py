@@ -23,8 +23,8 @@ REST = "_other"
 # The first characters with which a spreadsheet begins a formula (ASVS 5.0, 1.2.10, and CR).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 # The beginnings of such text in CSV without escapes; TAB, CR and NUL are escapes in JSON, which take the slow way.
-_BEGINNING = re.compile(rb'"(?=[=+@-])')
-_GUARDED = rb"\"'"
+_BEGINNING = re.compile(rb',"(?=[=+@-])')
+_GUARDED = b",\"'"
 _SLICE = 25  # rows that take the slow way together with one that has to
 _BREAK = b"\r\n"
 
@@ -45,6 +45,7 @@ class CsvTable:
         self._declared = Columns(())
         self._names: tuple[str, ...] | None = None
         self._known: frozenset[str] = frozenset()
+        self._rest = False
         self._quick: msgspec.json.Decoder[Any] | None = None
 
     def declare(self, columns: Columns) -> None:
@@ -79,14 +80,16 @@ class CsvTable:
         """Settle the columns, and write the header line; `more` is whether other rows may follow."""
         declared = self._declared
         names = dict.fromkeys(declared.names)
-        rest = False
         if not declared.only:
             for row in rows:
                 names.update(dict.fromkeys(_flat(row, self._known)))
-            rest = more or len(names) > MOST_COLUMNS
-        self._names = (*[*names][: MOST_COLUMNS - 1], REST) if rest else tuple(names)[:MOST_COLUMNS]
-        self._known = frozenset(self._names)
-        self._quick = _decoder(self._names)
+            self._rest = more or len(names) > MOST_COLUMNS
+        if self._rest:
+            names.pop(REST, None)
+        fields = tuple(names)[: MOST_COLUMNS - self._rest]
+        self._names = (*fields, REST) if self._rest else fields
+        self._known = frozenset(fields)
+        self._quick = _decoder(fields)
         return b",".join([_text(name) for name in self._names]) + _BREAK if self._names else b""
 
     def _some(self, lines: list[bytes]) -> bytes:
@@ -106,19 +109,22 @@ class CsvTable:
             rows = self._quick.decode_lines(joined)
         except msgspec.ValidationError:
             return None
-        lines = _BREAK.join([b",".join(astuple(row)) for row in rows])
+        end = b"," + _BREAK if self._rest else _BREAK
+        lines = end.join(map(b",".join, map(astuple, rows)))
         if b"\\" in lines or b"[" in lines or b"{" in lines or b"null" in lines:
             return None
-        return _BEGINNING.sub(_GUARDED, lines) + _BREAK
+        # PERF: most cells have a comma before them, and are found by that; the first of a row is the id as a rule.
+        if _BEGINNING.search(b"," + b",".join([row.f0 for row in rows])) is not None:
+            return None
+        return _BEGINNING.sub(_GUARDED, lines) + end
 
     def _line(self, row: Body) -> bytes:
         """One row, whatever is in it."""
         flat = _flat(row, self._known)
         names = self._names or ()
-        if REST in self._known:
+        if self._rest:
             others = {name: value for name, value in flat.items() if name not in self._known}
-            if others:
-                flat[REST] = others
+            flat[REST] = others or None
         cells = [_cell(flat.get(name)) for name in names]
         # NOTE: the line of a single empty cell would be an empty line, which readers pass over.
         return (b'""' if cells == [b""] else b",".join(cells)) + _BREAK if cells else b""

@@ -25,11 +25,11 @@
     │   ├── Unavailable             503  unavailable, with Retry-After
     │   └── TimedOut                504  timeout; an endpoint, or the store, took too long
     ├── StoreError                  a store could not do what was asked
-    │   ├── BlobMissing             there is no such blob
     │   ├── DocumentMissing         there is no such document
     │   ├── RevisionConflict        the document is not at the expected revision
     │   ├── UniqueConflict          a unique field already has this value
     │   ├── GuardFailed             what a write depends on is not so
+    │   ├── BlobMissing             there is no such blob
     │   ├── StoreUnavailable        the store cannot be reached, opened or written
     │   └── StoreOverdue            the store took longer than it may
     ├── DefinitionError             an endpoint class is not well formed

@@ -32,6 +32,7 @@ _WORDS = (
     *("accept", "ascending", "chunk_size", "created_from", "created_to", "descending", "fields", "file_name"),
     *("full_docs", "is_chunked", "modified_from", "modified_to", "page_size", "paginate"),
 )
+_LARGE = 65_536  # bytes
 _TARGET = "!$&'()*+,-./:;=?@_~%"  # RFC 3986, the characters of a path and a query
 
 
@@ -51,14 +52,17 @@ class Sent:
         return f"{self._sum:08x}{self._size:x}"
 
     def add(self, rows: Rows, joined: bytes, *, summed: bool) -> None:
-        """Count a piece; `joined` is what goes out of it, with the comma before it."""
+        """Count a piece, whose rows are joined by commas; with `summed` it counts for the fingerprint as well."""
+        if summed:
+            if self.count:
+                self._sum = zlib.crc32(b",", self._sum)
+                self._size += 1
+            self._sum = zlib.crc32(joined, self._sum)
+            self._size += len(joined)
         if not self.count:
             self.first = rows.first
         self.count += rows.count
         self.next = rows.next
-        if summed:
-            self._sum = zlib.crc32(joined, self._sum)
-            self._size += len(joined)
 
 
 Trailer = Callable[[Sent, Refusal | None], dict[str, Any]]
@@ -85,9 +89,13 @@ async def streamed(ctx: Context, stream: Stream, trailer: Trailer) -> AsyncGener
                 if rows.count:
                     yield STREAM_HEAD + joined
             elif rows.count:
-                joined = b"," + joined
                 sent.add(rows, joined, summed=stream.paged)
-                yield joined
+                # PERF: a comma of its own is cheaper than a copy of many rows.
+                if len(joined) > _LARGE:
+                    yield b","
+                    yield joined
+                else:
+                    yield b"," + joined
             else:
                 sent.next = rows.next
     except BaseException as error:
@@ -99,7 +107,8 @@ async def streamed(ctx: Context, stream: Stream, trailer: Trailer) -> AsyncGener
         logger.warning(told, blame(ctx), sent.count, failed.word, ctx.request_id)
     finally:
         await close(pieces)
-    yield (b"" if sent.count else STREAM_HEAD) + stream_tail(trailer(sent, failed))
+    tail = stream_tail(trailer(sent, failed))
+    yield tail if sent.count else Whole(STREAM_HEAD + tail)
 
 
 def next_link(ctx: Context, key: str) -> bytes:

@@ -114,7 +114,7 @@ def test_answers_in_other_forms_come_as_they_are(call: Invoke) -> None:
     """CSV is not wrapped, and a raw answer is not indented."""
     call(*LOGIN, input="crossbar\n")
     table = call("call", "GET", "account/cdrs?page_size=2", "--header", "accept: text/csv")
-    assert (True, 3) == (table.stdout.startswith("id,"), len(table.stdout.splitlines()))
+    assert (True, 3) == (table.stdout.startswith('"id",'), len(table.stdout.splitlines()))
     assert 1 == len(call("call", "GET", "about", "--raw").stdout.splitlines())
     assert "204 GET, HEAD, OPTIONS\n" == call("call", "OPTIONS", "about").stdout
 
