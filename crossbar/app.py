@@ -19,7 +19,7 @@ from . import auth, idempotency, passwords, tenants
 from .auth import AUTHENTICATORS, Authenticator, Authorizer
 from .compression import compression_of
 from .context import Context
-from .cors import cors_of
+from .cors import cors_of, refuse_origins
 from .csv_table import CsvTable
 from .dates import iso
 from .dialects import Dialect
@@ -107,6 +107,7 @@ class Crossbar:
         self.start_keys: StartKeys
         self.watch = Watch(self.settings.limits.handler_seconds, answer_instead)
         self.cors = cors_of(self.settings.cors)
+        refuse_origins(self.settings.server.origins, "server.origins")
         self.compression = compression_of(self.settings.compression)
         self._overload = Overload(self.settings.limits.requests)
         self._slow = self.settings.log.slow / 1000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from .errors import ContentTooLarge, InvalidEnvelope, RequestTimeout
+from .errors import ContentTooLarge, InvalidEnvelope, RequestTimeout, UnsupportedMediaType
 from .settings import Limits
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ def refuse_excess(value: Any, limits: Limits) -> None:
         if not level:
             return
     raise _invalid("depth", f"the request is nested more than {limits.depth} levels deep")
+
+
+def refuse_encoded(ctx: Context) -> None:
+    """Raise UnsupportedMediaType for a compressed body: what it grows to would be anybody's guess."""
+    encoding = ctx.header(b"content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
+        raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
 
 
 async def read_body(ctx: Context) -> bytes:

@@ -65,14 +65,15 @@ def is_known(ctx: Context, tag: str, modified: int | None) -> bool:
 def may_continue(ctx: Context, tag: str, modified: int | None) -> bool:
     """Whether the client's parts are of this very content, so that it may have others (`If-Range`, 13.1.5).
 
-    That takes the strong entity tag, or the exact time of the last change.
+    That takes the strong entity tag, or the exact time of the last change, once that second is over (8.8.2.2): until
+    then the content may change again without a new time.
     """
     field = ctx.header(b"if-range")
     if field is None:
         return True
     if '"' in field:
         return bool(tag) and field == tag
-    return modified is not None and _date(ctx, b"if-range") == modified
+    return modified is not None and _date(ctx, b"if-range") == modified < ctx.now
 
 
 def _field(ctx: Context, name: bytes) -> str:

@@ -6,6 +6,7 @@ Everything that a response may need is put together at start-up; a request costs
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from . import settings
@@ -99,6 +100,13 @@ def _faults(rules: settings.Cors) -> list[str]:
             faults.append(f"cors.origins: {origin!r} {fault}")
     faults += [f"cors.headers: {name!r} is no name of a header field" for name in rules.headers if not _is_name(name)]
     return faults
+
+
+def refuse_origins(origins: Iterable[str], setting: str) -> None:
+    """Raise SettingsError for origins that no browser names, or that must never be allowed; `setting` lists them."""
+    faults = [f"{setting}: {origin!r} {fault}" for origin in origins if (fault := _fault_of(origin))]
+    if faults:
+        raise SettingsError(faults)
 
 
 def _is_name(name: str) -> bool:

@@ -61,8 +61,11 @@ class CsvTable:
 
     def stored(self, rows: Rows, last: bool) -> Iterator[bytes]:
         """The same for a piece of a stream; fields that come later, or find no room, are collected in `REST`."""
-        head = self._begin(rows.parsed(), more=not last) if self._names is None else b""
         joined = rows.joined if rows.lines else b"\n".join(map(orjson.dumps, rows.parsed()))
+        head = b""
+        if self._names is None:
+            # PERF: rows that have no other fields need not be looked at one by one, and the first byte goes out sooner.
+            head = self._begin([] if self._fits(joined) else rows.parsed(), more=not last)
         quick = self._quickly(joined)
         if quick is not None:
             yield head + quick
@@ -91,6 +94,14 @@ class CsvTable:
         self._known = frozenset(fields)
         self._quick = _decoder(fields)
         return b",".join([_text(name) for name in self._names]) + _BREAK if self._names else b""
+
+    def _fits(self, joined: bytes) -> bool:
+        """Whether rows, a line each, certainly have no fields but those declared."""
+        decoder = _decoder(self._declared.names)
+        try:
+            return decoder is not None and bool(decoder.decode_lines(joined))
+        except msgspec.ValidationError:
+            return False
 
     def _some(self, lines: list[bytes]) -> bytes:
         """Some rows, quickly if all of them allow it."""

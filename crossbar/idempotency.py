@@ -25,12 +25,13 @@ import orjson
 from msgspec.structs import replace
 
 from .context import Context
-from .errors import BadRequest, Conflict, Refusal, StoreError
+from .errors import BadIdentifier, BadRequest, Conflict, Refusal, StoreError
+from .kept_replies import MOST_KEPT, NOT_KEPT, kept_of, place_of, rebuilt, restored, snapshot_of
 from .negotiation import essence
-from .reply import Blob, Page, Reply, Stream, created
+from .reply import Reply
 from .resource import Resource
+from .roles import owned
 from .stores import Body, Change, Document, Insert, Kind, Replace
-from .target import Noun
 
 logger = logging.getLogger("crossbar")
 
@@ -39,15 +40,12 @@ HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 """The header field of an answer that was given before."""
 
-MOST_KEPT = 65_536
-"""Bytes of a reply that are kept; of a longer one only where the document is."""
 PATIENCE = 2
 """Seconds in which somebody who writes the record is expected to have added the reply."""
 _LOOK_EVERY = 0.02
 
 _BARE = re.compile(r"[!#-~][!-~]{0,254}")
 _QUOTED = re.compile(r'"((?:[!#-\[\]-~]|\\["\\]){1,255})"')  # a string of RFC 8941, section 3.3.3, without blanks
-_NO_PART_OF_IT = ("auth_token",)  # a client may have logged in again before it repeats a request
 
 
 class Once:
@@ -78,7 +76,7 @@ class Once:
         document = made.document
         # NOTE: what a Replace leaves is known when it is done; what an Insert writes is as it is given.
         whole = isinstance(made, Insert) and len(document.body) <= MOST_KEPT
-        known = _snapshot(document) if whole else _place(document)
+        known = snapshot_of(document) if whole else place_of(document)
         return [Insert(self._recorded(ctx, {"document": known, "final": self.plain}))]
 
     async def answer(self, ctx: Context) -> bool:
@@ -96,7 +94,9 @@ class Once:
                 word="idempotency_key_reused",
             )
         reply = known.get("reply")
-        ctx.reply = _restored(reply) if reply is not None else await _rebuilt(ctx, known.get("document"))
+        answer = restored(reply) if reply is not None else await rebuilt(ctx, known.get("document"))
+        _refuse_foreign(ctx, answer)
+        ctx.reply = answer
         ctx.response_headers.append(REPLAYED)
         self.replayed = True
         return True
@@ -106,7 +106,7 @@ class Once:
         reply = ctx.reply if isinstance(ctx.reply, Reply) else Reply(ctx.reply)
         if reply.status >= 400 or (self.claimed and self.plain):
             return
-        kept = _kept(reply)
+        kept = kept_of(reply)
         if kept is None and not self.claimed:
             return
         known: Body = {"reply": kept} if kept is not None else {"final": True}
@@ -199,13 +199,13 @@ async def _unless_answered(ctx: Context, once: Once, step: Callable[[Context], A
 
 def _asked(ctx: Context) -> list[Any]:
     """What is asked for, in a form in which equal requests are equal, however they are spelled."""
-    query = {name: value for name, value in ctx.query.items() if name not in _NO_PART_OF_IT}
+    query = {name: value for name, value in ctx.query.items() if name not in NOT_KEPT}
     sent: Any
     if ctx.files:
         files = [[file.slot.name, file.name, file.content_type, file.blob.sha256] for file in ctx.files]
         sent = [ctx.body, files]
     elif ctx.envelope:
-        sent = {name: value for name, value in ctx.envelope.items() if name not in _NO_PART_OF_IT}
+        sent = {name: value for name, value in ctx.envelope.items() if name not in NOT_KEPT}
     else:
         sent = sha256(ctx.raw_body).hexdigest()
     return [ctx.verb, essence(ctx.header(b"content-type") or ""), query, sent]
@@ -228,72 +228,9 @@ def _made(ctx: Context, changes: Sequence[Change]) -> Insert | Replace | None:
     return next(iter((*own, *made)), None)
 
 
-def _place(document: Document) -> Body:
-    """Where the document is."""
-    return {"tenant": document.tenant, "kind": document.kind, "id": document.id}
-
-
-def _snapshot(document: Document) -> Body:
-    """The document without its private part, to be kept in the private part of the record."""
-    return _place(document) | {
-        "body": orjson.Fragment(document.body),
-        "created": document.created,
-        "modified": document.modified,
-        "revision": document.revision,
-    }
-
-
-def _kept(reply: Reply) -> Body | None:
-    """The reply as it is kept, None if it is too long, or no document and no JSON."""
+def _refuse_foreign(ctx: Context, reply: Reply) -> None:
+    """Raise BadIdentifier if the answer shows a document that is not the caller's to see any more."""
     answer = reply.answer
-    if isinstance(answer, Page | Stream | Blob):
-        return None
-    shown = {"document": _snapshot(answer)} if isinstance(answer, Document) else {"json": answer}
-    try:
-        encoded = orjson.dumps(
-            shown
-            | {
-                "status": reply.status,
-                "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in reply.headers],
-                "envelope": {name: value for name, value in reply.envelope.items() if name not in _NO_PART_OF_IT},
-                "location": [[name, list(args)] for name, args in reply.location],
-                "deleted": reply.deleted,
-            }
-        )
-    except TypeError:
-        return None
-    kept: Body = orjson.loads(encoded)
-    return kept if len(encoded) <= MOST_KEPT else None
-
-
-def _restored(kept: Body) -> Reply:
-    """The reply that was kept."""
-    return Reply(
-        _document(kept["document"]) if "document" in kept else kept["json"],
-        kept["status"],
-        tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept["headers"]]),
-        kept["envelope"],
-        tuple([Noun(name, tuple(args)) for name, args in kept["location"]]),
-        kept["deleted"],
-    )
-
-
-async def _rebuilt(ctx: Context, made: Body | None) -> Reply:
-    """What there is to say of a create whose reply is not known, from the document that it has made."""
-    if made is None:
-        return created()
-    document: Document | Body
-    if "body" in made:
-        document = _document(made)
-    else:
-        document = await ctx.app.store.get(made["tenant"], made["kind"], made["id"]) or {"id": made["id"]}
-    if ctx.bound is not None and ctx.bound.route.operation == "create" and isinstance(document, Document):
-        return created(document)
-    nouns = [Noun(endpoint.name, args) for endpoint, args in ctx.resolved]
-    return created(document, *nouns[:-1], Noun(nouns[-1].name, (made["id"],)))
-
-
-def _document(kept: Body) -> Document:
-    """The document of a snapshot."""
-    facts = (kept["created"], kept["modified"], kept["revision"])
-    return Document(kept["tenant"], kept["kind"], kept["id"], orjson.dumps(kept["body"]), *facts)
+    endpoint = ctx.registry.names.get(answer.kind) if isinstance(answer, Document) else None
+    if isinstance(answer, Document) and endpoint is not None and not owned(ctx, endpoint.owner, answer):
+        raise BadIdentifier(cause=answer.id)

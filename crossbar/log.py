@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from .redaction import of_present, redacted
 FLUSH_SECONDS = 0.2
 FLUSH_LINES = 2_000
 LONGEST = 2_048
+_KEYS = re.compile(r"[0-9a-fA-F]{64,}")
 """Characters of a message, and of each line of a traceback."""
 MOST_LINES = 400
 _LOOKED_AT = 65_536
@@ -65,6 +67,8 @@ def _written(line: Line) -> str:
     # NOTE: a client that encodes the `?` writes its query, with the token in it, into the path.
     if "=" in path or "eyJ" in path:
         path = redacted(path[:LONGEST])
+    if len(path) >= 64:
+        path = _KEYS.sub("***", path[:LONGEST])  # an API key that was put into the path by mistake
     clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
     shown = path if path.isprintable() and path.isascii() else ascii(path)[1:-1]
     took = f"{seconds * 1000:.1f}ms"

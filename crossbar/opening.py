@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
-from .body import read_body
+from .body import read_body, refuse_encoded
 from .context import Context, parse_query
-from .errors import BadRequest, HeadersTooLarge, UnsupportedMediaType, UriTooLong
+from .errors import BadRequest, HeadersTooLarge, UriTooLong
 from .target import split_path
 
 
@@ -19,6 +20,8 @@ def refuse_oversize(ctx: Context) -> None:
     headers = ctx.scope["headers"]
     if len(headers) > limits.header_count or sum([len(name) + len(value) for name, value in headers]) > limits.headers:
         raise HeadersTooLarge(f"more than {limits.header_count} header fields, or {limits.headers} bytes of them")
+    if len(ctx.headers) != len(headers):
+        _refuse_several(headers)
     if path[:1] != b"/":
         raise BadRequest("the request target must be a path", word="bad_path")
     if path.count(b"/") > limits.segments:
@@ -31,6 +34,13 @@ def refuse_oversize(ctx: Context) -> None:
                     f"a segment of the path is longer than {limits.segment} characters or holds control characters",
                     word="bad_path",
                 )
+
+
+def _refuse_several(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Raise BadRequest for several fields that say who is asking: servers on the way might believe another of them."""
+    for field in (b"x-auth-token", b"authorization"):
+        if len({value for name, value in headers if name == field}) > 1:
+            raise BadRequest(f"{field.decode()} stands in the request more than once", word="bad_header")
 
 
 def open_raw(ctx: Context) -> None:
@@ -49,9 +59,7 @@ async def open_with_body(ctx: Context) -> None:
     """Read the body up to its limit, and let the dialect read query and body together."""
     if ctx.app.admission is not None:
         ctx.app.admission.refuse_unread(ctx)
-    encoding = ctx.header(b"content-encoding")
-    if encoding is not None and encoding.lower() != "identity":
-        raise UnsupportedMediaType("send the body without a content encoding", cause=encoding)
+    refuse_encoded(ctx)
     ctx.raw_body = await ctx.app.watch.leave_to_client(ctx, read_body(ctx))
     ctx.dialect.read(ctx)
 

@@ -117,6 +117,13 @@ class Registry:
                 f"two endpoints are called {name!r}: one from {self.entries[name].origin}, one from {origin}; "
                 "rename one of them"
             )
+        for slot, entry in [*_slots(endpoint, origin), *_slots_of(self.entries.values())]:
+            if slot == name or (entry.endpoint is endpoint and slot in self.entries):
+                noun = origin if slot == name else self.entries[slot].origin
+                raise RegistrationError(
+                    f"the attachment {slot!r} of {entry.name!r} from {entry.origin} is called like the endpoint from "
+                    f"{noun}, so that no path would lead to it; rename one of them"
+                )
         self.entries[name] = Entry(endpoint, origin, fault)
         self.names[name] = endpoint
         if endpoint.greedy:
@@ -235,6 +242,18 @@ class Registry:
         else:
             message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
         return NotFound(message, details=_extent(target, nouns, surplus))
+
+
+def _slots(endpoint: Endpoint, origin: str) -> Iterator[tuple[str, Entry]]:
+    """The attachments of an endpoint by their names."""
+    return _slots_of([Entry(endpoint, origin)])
+
+
+def _slots_of(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry]]:
+    """The attachments of endpoints by their names."""
+    for entry in entries:
+        for slot in entry.endpoint.attachments:
+            yield (slot if isinstance(slot, str) else slot.name), entry
 
 
 def _literals(names: dict[str, Endpoint]) -> Iterator[tuple[str, frozenset[str]]]:

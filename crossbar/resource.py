@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from .body import refuse_excess
 from .context import Context
 from .endpoint import Endpoint
-from .errors import BadIdentifier, InvalidData, Violation
+from .errors import BadIdentifier, DefinitionError, InvalidData, Violation
 from .filters import Filter, field_at, put_at, where
 from .listings import listing
 from .media.attachments import attach
@@ -65,6 +65,8 @@ class Resource(Endpoint):
     """Functions `(ctx, body) -> body`, folded over a valid body from left to right; each may refuse or change it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        if not isinstance(cls.attachments, tuple) or isinstance(cls.attachments, Attachment):
+            raise DefinitionError(f"{cls.__name__}.attachments must be a tuple, such as ('photo',)")
         cls.attachments = tuple(Attachment(each) if isinstance(each, str) else each for each in cls.attachments)
         define(cls)
         super().__init_subclass__(**kwargs)

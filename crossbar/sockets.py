@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from .context import Context
 from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
+from .fields import secure
 from .limits.admission import charge
 from .pipeline import authenticate, authorize, open_request, resolve, tokenize
 from .rendering import RECHECK_SECONDS
@@ -130,6 +131,7 @@ class _Line:
             headers.append((b"x-request-id", ctx.request_id.encode()))
             if ctx.charge is not None:
                 headers += ctx.charge.fields()
+            secure(headers)
             await ctx.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
             await ctx.send({"type": "websocket.http.response.body", "body": payload})
         except (RuntimeError, OSError):  # the client has gone

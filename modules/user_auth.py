@@ -75,5 +75,9 @@ class UserAuth(Endpoint):
 
 def _called(body: dict[str, Any]) -> str:
     """What a request calls an account that there is not, one way: a failure counts against that name."""
-    names = (body.get("account_id"), body.get("account_name"), body.get("account_realm"), body.get("realm"))
-    return login_name(next((name for name in names if name), ""))
+    # NOTE: an account's name and realm differ; a name that there is not must not count as a realm, or the other way.
+    realm = body.get("account_realm") or body.get("realm")
+    for sort, name in (("id", body.get("account_id")), ("name", body.get("account_name")), ("realm", realm)):
+        if name:
+            return f"{sort} {login_name(name)}"
+    return ""

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -69,9 +69,9 @@ async def test_a_single_piece_is_sent_whole(renderer: type[Renderer], text: byte
 class Foreign:
     """A renderer of somebody else, without what a stream could tell it."""
 
-    media_type = "text/plain"
-    content_type = "text/plain"
-    extension = "txt"
+    media_type: ClassVar[str] = "text/plain"
+    content_type: ClassVar[str] = "text/plain"
+    extension: ClassVar[str] = "txt"
 
     def piece(self, rows: Iterable[Body]) -> bytes:
         """How many rows there are."""

@@ -103,4 +103,6 @@ def _repeats(place: Place, bound: Bound) -> bool:
 
 
 def _singular(noun: str) -> str:
+    if noun.endswith("xes"):
+        return noun[:-2]
     return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Words that say what is asked for, as against filters and what other people's tools append.
 CONTROL = frozenset(
-    {"accept", "ascending", "auth_token", "chunk_size", "descending", "fields", "full_docs", "is_chunked"}
+    {"accept", "ascending", "auth_token", "chunk_size", "descending", "fields", "full_docs", "jsonp", "is_chunked"}
     | {"page_size", "paginate", "pretty_print", "should_soft_delete", "start_key", "verb"}
 )
 
@@ -103,6 +103,10 @@ class CrossbarDialect:
         """The JSON part as the envelope, or as its data if it has no `data`."""
         ctx.raw_body = raw
         envelope = envelope_of(ctx)
+        late = [word for word in ("accept", "auth_token", "verb") if word in envelope and "data" in envelope]
+        if late:
+            told = f"{late[0]} stands in a part of a form, where it comes too late: put it into the query"
+            raise BadRequest(told, word="bad_multipart", cause=late[0])
         ctx.envelope = envelope if "data" in envelope else {"data": envelope}
 
     def data(self, ctx: Context) -> dict[str, Any]:

@@ -32,6 +32,8 @@ DEFAULT = "default"
 BUILT_IN: Mapping[str, RateGroup] = {"media": RateGroup(size=50, refill=5)}
 """The groups that there are beside it, unless the settings say something else about them."""
 
+LOGIN_COST = 35
+"""Tokens that a login costs unless the settings say otherwise, as with Kazoo."""
 _REMEMBERED = 10_000
 
 
@@ -61,6 +63,8 @@ class Admission:
         self._groups: dict[str, Group] = {}
         self._prices: dict[int, Price] = {}
         self._refused = Price(self._group(DEFAULT), 1, None)
+        login = self._first_of("user_auth.put", "user_auth")
+        self._login = Price(self._group(DEFAULT), LOGIN_COST if login is None else login, None)
 
     def charge(self, ctx: Context) -> None:
         """Charge a request whose account is known; TooManyRequests if its bucket is short."""
@@ -80,6 +84,9 @@ class Admission:
         price = self._refused
         if ctx.bound is not None and ctx.tenant is not None:
             price = self.price(ctx.bound, ctx.verb)
+        elif refusal.status == 401 and (ctx.header(b"authorization") or "")[:6].lower() == "basic ":
+            # NOTE: a wrong Basic credential was a login that failed, and a guess must not be cheaper in that form.
+            price = self._login
         ctx.charge, wait = self._taken(ctx, price)
         return TooManyRequests(retry=wait) if wait else refusal
 

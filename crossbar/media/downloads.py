@@ -22,12 +22,13 @@ from ..negotiation import essence
 from ..reply import Blob, Source
 from .disposition import disposition, ending_in, field_text, file_name, safe_name
 from .ranges import ByteRange, satisfiable
-from .types import BYTES, ending_of
+from .types import BYTES, ending_of, is_type
 
 Part = bytes | ByteRange
 """Bytes of ours, such as a boundary, or some of the content."""
 
-_CONTENT_TYPE = re.compile(r"[!-~][ -~]*")
+_PARAMETER = r"[a-z0-9-]+=(?:[A-Za-z0-9!#$&^_.+-]+|\"[^\"\\,]*\")"
+_PARAMETERS = re.compile(rf"(?:; ?{_PARAMETER})*", re.ASCII)
 _ENTITY_TAG = re.compile(r"[!#-~]+")
 
 # What a browser shows without running it. Anything else is only ever offered to be saved: a page or a drawing with
@@ -42,14 +43,19 @@ _DEPENDS = (b"vary", b"X-File-Name")
 _VIEWER = (
     b"content-security-policy",
     b"default-src 'none'; img-src 'self'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'; "
-    b"frame-ancestors 'none'",
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 )
 _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 
 
 def content_type(told: str) -> bytes:
-    """The type as a header field may have it; it often comes from whoever stored the bytes."""
-    return (told if _CONTENT_TYPE.fullmatch(told) else BYTES).encode()
+    """The type as a header field may have it; it often comes from whoever stored the bytes.
+
+    What is not exactly one media type becomes `application/octet-stream`, which no browser shows.
+    """
+    name, semicolon, parameters = told.partition(";")
+    is_good = told.isascii() and is_type(name.rstrip().lower()) and _PARAMETERS.fullmatch(semicolon + parameters)
+    return (told if is_good else BYTES).encode()
 
 
 def deliver(ctx: Context, blob: Blob) -> AsyncIterator[bytes] | None:
@@ -63,6 +69,8 @@ def deliver(ctx: Context, blob: Blob) -> AsyncIterator[bytes] | None:
     facts: Headers = [_ACCEPT_RANGES]
     called = _asked_disposition(ctx, blob) if reads else _disposition(blob, [], blob.inline)
     ranges = _asked_ranges(ctx, blob, content, size, facts) if reads else []
+    if called.startswith(b"inline"):
+        facts.append(_VIEWER)
     if ctx.status == 304:
         _add(ctx, facts)
         return None
@@ -74,8 +82,6 @@ def deliver(ctx: Context, blob: Blob) -> AsyncIterator[bytes] | None:
         if len(ranges) == 1:
             facts.append((b"content-range", ranges[0].content_range(size)))
     facts += [(b"content-type", media_type), (b"content-disposition", called)]
-    if called.startswith(b"inline"):
-        facts.append(_VIEWER)
     if isinstance(content, bytes):
         _add(ctx, facts)
         ctx.payload = _joined(content, parts) if ranges else content
@@ -106,7 +112,7 @@ def _asked_ranges(ctx: Context, blob: Blob, content: bytes | Source, size: int, 
     # NOTE: ranges are for GET alone (14.2), and a GET that a POST stands for is none to those on the way.
     if b"range" not in ctx.headers or ctx.method != "GET" or ctx.status != 200:
         return []
-    return satisfiable(ctx.header(b"range") or "", size) if may_continue(ctx, tag, modified) else []
+    return satisfiable(ctx.header(b"range") or "", size) if may_continue(ctx, tag, blob.modified) else []
 
 
 def _content(blob: Blob) -> bytes | Source:
@@ -156,7 +162,7 @@ def _asked_disposition(ctx: Context, blob: Blob) -> bytes:
 
 def _disposition(blob: Blob, wanted: list[object], inline: bool) -> bytes:
     """The field for the names that somebody wants, else the blob's own; `inline` only for types that do not run."""
-    media_type = essence(blob.content_type)
+    media_type = essence(content_type(blob.content_type).decode())
     shown = media_type in _SHOWN or (media_type.startswith(_SHOWN_KINDS) and not media_type.endswith("xml"))
     stored = safe_name(blob.name)
     name = file_name([*wanted, stored], ending_in(stored) or ending_of(media_type))

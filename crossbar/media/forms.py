@@ -15,7 +15,7 @@ from .types import BYTES, canonical, type_of
 
 MOST_FILES = 10
 MOST_FIELD = 65_536
-_AS_IT_IS = ("", "7bit", "8bit", "binary")
+AS_IT_IS = ("", "7bit", "8bit", "binary")
 
 
 class Form:
@@ -48,7 +48,7 @@ class Form:
 
     async def _begin(self, part: Part) -> None:
         ctx = self._ctx
-        if part.encoding not in (*_AS_IT_IS, "base64"):
+        if part.encoding not in (*AS_IT_IS, "base64"):
             raise UnsupportedMediaType("send the parts of the body as they are, or as base64", cause=part.encoding)
         sent = canonical(part.content_type)
         if is_json(sent) and not any(ranges_over(slot.types, sent) for slot in self._slots):

@@ -12,7 +12,7 @@ from ..negotiation import ranges_over
 from ..routes import Attachment
 from ..stores import BlobWriter, StoredBlob
 from .disposition import safe_name
-from .types import ending_of
+from .types import ending_of, is_type
 
 
 class File(NamedTuple):
@@ -35,6 +35,8 @@ def most_of(ctx: Context, slot: Attachment) -> int:
 def slot_for(slots: Sequence[Attachment], media_type: str, field: str = "") -> Attachment:
     """The slot that a file goes into: the one called like its field, or else the first that takes its type."""
     fitting = [slot for slot in slots if slot.name == field] or slots
+    if not is_type(media_type):
+        raise wrong_type(fitting, media_type[:100])
     for slot in fitting:
         if ranges_over(slot.types, media_type):
             return slot
@@ -47,12 +49,16 @@ def wrong_type(slots: Sequence[Attachment], sent: str) -> UnsupportedMediaType:
     return UnsupportedMediaType(f"send a file of one of these types: {taken}", cause=sent)
 
 
-async def pieces_of(ctx: Context, most: int) -> AsyncIterator[bytes]:
-    """The body as it comes; ContentTooLarge as soon as it is over the limit, RequestTimeout if it stalls."""
+async def pieces_of(ctx: Context, most: int, file: int | None = None) -> AsyncIterator[bytes]:
+    """The body as it comes; ContentTooLarge as soon as it is over the limit, RequestTimeout if it stalls.
+
+    `file` is how large a file may be, where the body has more in it than that.
+    """
+    refusal = too_large(most if file is None else file)
     seconds = ctx.app.settings.limits.body_seconds
     announced = ctx.headers.get(b"content-length", b"0")
     if announced.isdigit() and int(announced[:20]) > most:
-        raise too_large(most)
+        raise refusal
     size = 0
     while True:
         try:
@@ -65,7 +71,7 @@ async def pieces_of(ctx: Context, most: int) -> AsyncIterator[bytes]:
         piece = message.get("body", b"")
         size += len(piece)
         if size > most:
-            raise too_large(most)
+            raise refusal
         if piece:
             yield piece
         if not message.get("more_body", False):

@@ -11,6 +11,7 @@ from ..negotiation import essence
 MOST_PARTS = 100
 MOST_HEADERS = 8
 MOST_HEADER_BYTES = 4096
+MOST_PREAMBLE = 4096
 
 
 class Part(NamedTuple):
@@ -62,6 +63,8 @@ class _Reader:
         # PERF: only requests with such a body need the parser.
         from python_multipart.multipart import MultipartParser
 
+        self._start = b"--" + boundary
+        self._before: bytes | None = b""
         self._found: list[Part | Data | End] = []
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
@@ -87,12 +90,26 @@ class _Reader:
         """What the next bytes of the body bring."""
         from python_multipart.exceptions import FormParserError
 
+        if self._before is not None:
+            piece = self._without_preamble(piece)
         try:
             self._parser.write(piece)
         except FormParserError as error:
             raise _malformed(str(error)) from None
         found, self._found = self._found, []
         return found
+
+    def _without_preamble(self, piece: bytes) -> bytes:
+        """The body from its first boundary on; what stands before that means nothing (RFC 2046, 5.1.1)."""
+        before = (self._before or b"") + piece
+        at = 0 if before.startswith(self._start) else before.find(b"\r\n" + self._start) + 2
+        if at == 1:
+            if len(before) > MOST_PREAMBLE:
+                raise _malformed("its first boundary does not come")
+            self._before = before
+            return b""
+        self._before = None
+        return before[at:]
 
     def finish(self) -> None:
         """Raise BadRequest if the last boundary has not come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from ..stores import Body, Document, Drop, Replace
 from ..target import Noun
 from ..writing import write
 from .attachments import blob_of, entry_of, files_of, missing, tag_of, with_file, without_file
+from .disposition import safe_name
 
 if TYPE_CHECKING:
     from ..resource import Resource
@@ -45,14 +47,24 @@ def define(cls: type[Resource]) -> None:
 
     DefinitionError for a slot whose name cannot stand in a path, or that takes no type.
     """
+    if inspect.iscoroutinefunction(cls.attached):
+        raise DefinitionError(f"{cls.__name__}.attached must be a plain method, not one defined with 'async def'")
+    seen: set[str] = set()
     for slot in cls.attachments:
         assert isinstance(slot, Attachment)
+        if slot.name in seen:
+            raise DefinitionError(f"{cls.__name__}.attachments: {slot.name!r} stands there twice")
+        seen.add(slot.name)
         if not _SLOT.fullmatch(slot.name):
             raise DefinitionError(
                 f"{cls.__name__}.attachments: {slot.name!r} must be lower-case letters, digits and _, 32 at most"
             )
-        if not slot.types or slot.most < 0:
-            raise DefinitionError(f"{cls.__name__}.attachments: {slot.name!r} takes no file: see its types and most")
+        if isinstance(slot.types, str) or not slot.types or not all("/" in each for each in slot.types):
+            raise DefinitionError(
+                f"{cls.__name__}.attachments: types of {slot.name!r} must be media types, such as ('image/*',)"
+            )
+        if slot.most < 0:
+            raise DefinitionError(f"{cls.__name__}.attachments: most of {slot.name!r} must be a number of bytes")
         for name, spelling, method in _methods(slot):
             known = getattr(cls, name, None)
             if known is not None and getattr(known, "crossbar_slot", slot) == slot:
@@ -97,10 +109,10 @@ def _methods(slot: Attachment) -> list[tuple[str, str, Method]]:
         return blob_of(ctx.app.store, ctx.document(), slot, file)
 
     async def put_one(self: Resource, ctx: Context, id: str, file: str) -> Reply:
-        return await _save(self, ctx, slot, file)
+        return await _save(self, ctx, slot, _fit(file))
 
     async def post_one(self: Resource, ctx: Context, id: str, file: str) -> Reply:
-        return await _save(self, ctx, slot, file)
+        return await _save(self, ctx, slot, _fit(file))
 
     async def delete_one(self: Resource, ctx: Context, id: str, file: str) -> Json:
         return await _remove(self, ctx, slot, file)
@@ -161,6 +173,13 @@ async def _remove(resource: Resource, ctx: Context, slot: Attachment, file: str)
             continue
         return _shown(file or slot.name, known)
     raise Changed
+
+
+def _fit(file: str) -> str:
+    """The name of a file in the path; InvalidData if a client that keeps the file so might write somewhere else."""
+    if safe_name(file) != file:
+        raise InvalidData("file", "format", "the last part of the path is no name for a file", value=file)
+    return file
 
 
 def _refuse_stale(ctx: Context, entry: Body | None) -> None:

@@ -6,6 +6,7 @@ The default set is the table of RingCentral's guide to media content; endpoints 
 from __future__ import annotations
 
 import mimetypes
+import re
 
 BYTES = "application/octet-stream"
 MEDIA_TYPES = (
@@ -62,6 +63,9 @@ _OF_ENDING = {ending: media_type for media_type, ending in _ENDINGS.items()} | {
 }
 
 
+# RFC 6838, 4.2: what registered names are made of. A list of types would be read by browsers in ways of their own.
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
+
 # How files of some types begin; RIFF and MP4 say what they are a little later.
 _BEGINNINGS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -89,6 +93,11 @@ def type_by_bytes(start: bytes) -> str:
         if start.startswith(mark, at):
             return media_type
     return BYTES
+
+
+def is_type(media_type: str) -> bool:
+    """Whether this is one media type without parameters, in lower case."""
+    return _TYPE.fullmatch(media_type) is not None
 
 
 def canonical(media_type: str) -> str:

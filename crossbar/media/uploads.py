@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from ..body import refuse_encoded
 from ..context import Context
-from ..errors import StoreError, UnsupportedMediaType
-from ..negotiation import accepts_body, essence, ranges_over
+from ..errors import BadRequest, StoreError, UnsupportedMediaType
+from ..negotiation import FORM, accepts_body, essence
 from ..routes import Attachment
 from .base64_pieces import Base64Pieces, not_base64
 from .disposition import field_text
-from .forms import MOST_FILES, Form
-from .incoming import Saving, most_of, pieces_of, slot_for, wrong_type
+from .forms import AS_IT_IS, MOST_FILES, Form
+from .incoming import Saving, most_of, pieces_of, slot_for
 from .types import BYTES, canonical, type_by_bytes, type_of
 
 MULTIPART = ("multipart/form-data", "multipart/mixed")
@@ -28,22 +29,35 @@ _BESIDES = 65_536  # bytes that a multipart body may have beside its files
 
 def is_upload(ctx: Context, media_type: str) -> bool:
     """Whether a body of this type is left on the wire, for the endpoint that the path ends with has attachments."""
-    if accepts_body(media_type) or not ctx.target.nouns:
+    if not ctx.target.nouns:
         return False
-    endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name)
-    return endpoint is not None and bool(endpoint.attachments)
+    name, args = ctx.target.nouns[-1]
+    endpoint = ctx.registry.names.get(name)
+    if endpoint is None or not endpoint.attachments:
+        return False
+    if not accepts_body(media_type):
+        return True
+    # NOTE: curl says of any file that it is a form, or says nothing. At the path of a file it can only be one.
+    unsaid = media_type == FORM or b"content-type" not in ctx.headers
+    return unsaid and any(slot.name in args[1:2] for slot in endpoint.attachments if isinstance(slot, Attachment))
 
 
 def refuse_type(ctx: Context) -> None:
     """Raise UnsupportedMediaType if what answers takes no files, or not of the type that the body says."""
+    if b"content-range" in ctx.headers:
+        # RFC 9110, 14.4: a part that was taken for the whole would destroy the rest.
+        raise BadRequest("a file is uploaded as a whole: send it without Content-Range", word="bad_header")
+    refuse_encoded(ctx)
+    encoding = (ctx.header(b"content-transfer-encoding") or "").lower()
+    if encoding not in (*AS_IT_IS, "base64"):
+        raise UnsupportedMediaType("send the file as it is, or as base64", cause=encoding)
     sent = canonical(essence(ctx.header(b"content-type") or BYTES))
     slots = slots_of(ctx)
     if not slots:
         raise UnsupportedMediaType("send application/json", cause=sent)
     if sent in MULTIPART or sent in BASE64 or sent == BYTES:
         return  # what it is shows when it comes
-    if not any(ranges_over(slot.types, sent) for slot in slots):
-        raise wrong_type(slots, sent)
+    slot_for(slots, sent)
 
 
 def slots_of(ctx: Context) -> tuple[Attachment, ...]:
@@ -79,15 +93,21 @@ async def _receive(ctx: Context) -> None:
     sent = canonical(essence(content_type))
     if sent in MULTIPART:
         most = sum(most_of(ctx, slot) * (MOST_FILES if slot.many else 1) for slot in slots) + _BESIDES
-        await Form(ctx, slots).read(content_type, pieces_of(ctx, most))
+        largest = max(most_of(ctx, slot) for slot in slots)
+        await Form(ctx, slots).read(content_type, pieces_of(ctx, most, largest))
         return
     most = max(most_of(ctx, slot) for slot in slots)
     if sent in BASE64 or (ctx.header(b"content-transfer-encoding") or "").lower() == "base64":
-        told, pieces = await _decoded(pieces_of(ctx, most * 3 // 2 + 1024))
+        told, pieces = await _decoded(pieces_of(ctx, most * 3 // 2 + 1024, most))
         sent = told or (BYTES if sent in BASE64 else sent)
     else:
         pieces = pieces_of(ctx, most)
-    name = field_text(ctx.header(b"x-file-name") or "") or ctx.query.get("file_name") or ctx.query.get("filename") or ""
+    name = (
+        field_text(ctx.header(b"x-file-name") or "")
+        or ctx.query.get("file_name")
+        or ctx.query.get("filename")
+        or _in_path(ctx)
+    )
     first = await anext(pieces, b"")
     if sent == BYTES and not any(BYTES in slot.types for slot in slots):
         # NOTE: Kazoo's own clients send photos without saying what they are.
@@ -99,6 +119,13 @@ async def _receive(ctx: Context) -> None:
         await saving.write(piece)
     ctx.files.append(await saving.finish())
     ctx.body = ctx.dialect.data(ctx)
+
+
+def _in_path(ctx: Context) -> str:
+    """The name of a file that the path says, empty if it says none."""
+    bound = ctx.bound
+    slot = bound.route.slot if bound is not None else None
+    return ctx.args[1] if slot is not None and slot.many and len(ctx.args) > 1 else ""
 
 
 async def _decoded(raw: AsyncIterator[bytes]) -> tuple[str, AsyncIterator[bytes]]:

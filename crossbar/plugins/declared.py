@@ -62,8 +62,11 @@ def _attachments(value: Any) -> tuple[Attachment, ...]:
 
 def _attachment(name: str, told: Any) -> Attachment:
     place = f"attachments.{name}"
-    if not isinstance(told, dict) or not told.keys() <= _OF_A_SLOT.keys():
-        raise DefinitionError(f"{place} must be a table with no other keys than {', '.join(_OF_A_SLOT)}")
+    if not isinstance(told, dict):
+        raise DefinitionError(f"{place} must be a table of {', '.join(_OF_A_SLOT)}")
+    unknown = sorted(told.keys() - _OF_A_SLOT.keys())
+    if unknown:
+        raise DefinitionError(f"{place}: unknown keys {', '.join(unknown)}; there are {', '.join(_OF_A_SLOT)}")
     for key, given in told.items():
         # NOTE: in Python True is a number too.
         if type(given) is not _OF_A_SLOT[key]:

@@ -8,14 +8,19 @@ limit therefore strikes between the limit and two looks later, never early.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import http
 import json
 import logging
 import os
 import resource
+import sys
+import termios
 from weakref import WeakKeyDictionary
 
 from uvicorn.server import ServerState
+
+from ..fields import SECURE
 
 logger = logging.getLogger("crossbar.protocol")
 
@@ -130,6 +135,8 @@ class Watch:
 
     def _look(self, connection: Paced, now: float) -> None:
         backlog = connection.transport.get_write_buffer_size()
+        if backlog:
+            backlog += _on_the_way(connection.transport)
         if backlog == 0 or backlog != connection.backlog:
             connection.backlog, connection.backlog_since = backlog, now
         elif now - connection.backlog_since >= self._limits.write_seconds:
@@ -164,6 +171,23 @@ class Watch:
                 connection.refuse(408, "the request header was not complete in time")
         elif not connection.backlog and age >= self._keep_alive:
             transport.close()
+
+
+def _on_the_way(transport: asyncio.Transport) -> int:
+    """The bytes that the kernel holds and the client has not acknowledged.
+
+    They may be some megabytes, and a client that reads steadily takes a while to make room for more of ours: only here
+    is it seen that it reads at all.
+    """
+    socket = transport.get_extra_info("socket")
+    if socket is None or sys.platform != "linux":
+        return 0
+    try:
+        # See tcp(7), SIOCOUTQ, which is the same number.
+        queued = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(queued, sys.byteorder)
 
 
 _WATCHES: WeakKeyDictionary[ServerState, Watch] = WeakKeyDictionary()
@@ -221,6 +245,7 @@ def answer(status: int, message: str, headers: bytes) -> bytes:
         "request_id": os.urandom(16).hex(),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
-    lines = [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
+    lines = [b"%b: %b" % pair for pair in SECURE]
+    lines += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
     head = b"\r\n".join([STATUS_LINES[status] + headers, *lines, *_MORE.get(status, ())])
     return head + b"\r\n\r\n" + body

@@ -42,6 +42,9 @@ RAW = Attachment("raw", types=("audio/*",), inline=True)
 FOLDERS = ("new", "saved", "deleted")
 MOST_COPIES = 100
 """How many copies one request may make: each is a file that is read and written again."""
+# What the query of a request that deletes all of a box may say.
+_FILTERS = ("filter_", "has_key", "key_missing", "has_value", "value_missing", "created_", "modified_")
+_WORDS = frozenset({"accept", "auth_token", "folder", "pretty_print", "should_soft_delete", "verb"})
 _BULK = frozenset({"messages", "folder", "source_id", "ui_metadata"})
 
 
@@ -117,6 +120,11 @@ class Messages(Resource):
             return await super().delete(ctx, id)
         self._refuse_malformed(ctx)
         ids = ctx.body.get("messages")
+        for word in ctx.query.keys() - _WORDS if ids is None else ():
+            # NOTE: a misspelt filter would leave all of them.
+            if not word.startswith(_FILTERS):
+                told = "is not understood here, and without it all messages would go"
+                raise InvalidData(word, "additionalProperties", told, value=ctx.query[word])
         if ids is None and BOXES not in ctx.parents:
             told = "Field is required but missing: list the ids, or delete all messages of a box through that box"
             raise InvalidData("messages", "required", told)

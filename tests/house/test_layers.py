@@ -28,7 +28,9 @@ ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
     6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
     5: ("demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
-    4: _files("dialects. idempotency limits. listings media. mounted opening rendering resource stores. writing"),
+    4: _files(
+        "dialects. idempotency kept_replies limits. listings media. mounted opening rendering resource stores. writing"
+    ),
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
         "hooks jsonp limits.attempts passwords registry renderers roles routes templates tenants watch"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import orjson
 import pytest
 from msgspec.structs import replace
 
@@ -168,9 +169,21 @@ async def test_events(pages: Pages) -> None:
     await world.app.stop()
 
 
+async def test_a_listing_of_ones_own(pages: Pages) -> None:
+    """The rows of the page come in each form."""
+    world, client = await world_of(endpoints=[pages.load("streams", 2).Readings()])
+    response = await client.get("/account/readings")
+    assert ("success", [{"hour": hour, "kwh": 1.5} for hour in range(24)]) == (response.json()["status"], response.data)
+    lines = await client.get("/account/readings?accept=ndjson")
+    assert response.data == [orjson.loads(line) for line in lines.body.splitlines()]
+    table = await client.get("/account/readings?accept=csv")
+    assert b'"hour","kwh"\r\n0,1.5\r\n1,1.5\r\n' == b"".join(table.body.splitlines(keepends=True)[:3])
+    await world.app.stop()
+
+
 async def test_another_application(pages: Pages) -> None:
     """The application of the page answers below its noun, for who may enter the account."""
-    module = pages.load("streams", 2)
+    module = pages.load("streams", 3)
     world, client = await world_of(endpoints=[])
     await world.app.stop()
     assert "reports" in module.app.registry.names
@@ -185,4 +198,4 @@ async def test_another_application(pages: Pages) -> None:
 
 def test_every_program_is_run() -> None:
     """No block of these pages is passed over: the tests above name each of them."""
-    assert {"plugins": 6, "hooks": 1, "streams": 3} == {name: len(blocks) for name, blocks in PROGRAMS.items()}
+    assert {"plugins": 6, "hooks": 1, "streams": 4} == {name: len(blocks) for name, blocks in PROGRAMS.items()}

@@ -138,7 +138,8 @@ async def test_not_modified(client: Client, edge: World) -> None:
 
 def test_no_page_is_let_in() -> None:
     """Nothing of an answer runs, loads or is framed, and its address is not passed on."""
-    assert ["default-src 'none'; frame-ancestors 'none'", "no-referrer", "nosniff", "no-store"] == [
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    assert [policy, "no-referrer", "nosniff", "no-store"] == [
         ALL["content-security-policy"],
         ALL["referrer-policy"],
         ALL["x-content-type-options"],

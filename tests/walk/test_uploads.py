@@ -89,6 +89,13 @@ async def test_the_document_stays_what_it_was(client: Client, paper: str) -> Non
         ("application/json", False),
         ("application/x-www-form-urlencoded", False),
         ("nonsense", False),
+        ("image/png, text/html", False),
+        ("image/x,text/html", False),
+        ("image/", False),
+        ("image/*", False),
+        ("image/ png", False),
+        ('image/p"><script>', False),
+        ("image/" + "x" * 200, False),
     ],
 )
 async def test_types(client: Client, paper: str, content_type: str, taken: bool) -> None:
