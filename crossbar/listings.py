@@ -84,7 +84,7 @@ async def _pieces(
         if rows.next is None or left == 0:
             return
         query = replace(query, start=rows.next, limit=query.limit if left is None else min(query.limit, left))
-        # NOTE: a store may have few rows at hand without waiting, and a quick client takes them as they come.
+        # NOTE: a store may have few rows at hand without waiting, and who sums them up does not wait either.
         await asyncio.sleep(0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Any, ClassVar, Protocol
 
@@ -72,8 +71,6 @@ async def rendered(ctx: Context, renderer: Renderer, stream: Stream) -> AsyncGen
                 return
             for part in parts:
                 ctx.blamed = None
-                if begun:
-                    await asyncio.sleep(0)  # what is rendered takes its time, and others wait for the loop
                 if part:
                     begun = True
                     yield part

@@ -149,6 +149,9 @@ async def _stream(
                 if encoder is not None and piece:
                     piece = await encoder.piece(piece)
                 await client.send({"type": "http.response.body", "body": piece, "more_body": True})
+                # NOTE: a source that never waits would keep everybody else from being served, and from saying that its
+                # client has gone, for as long as the connection takes what it gives.
+                await asyncio.sleep(0)
         rest = await encoder.end() if encoder is not None and ctx.method != "HEAD" else b""
         client.leave()  # all is said; whether it goes now is of no concern
         await client.send({"type": "http.response.body", "body": rest})

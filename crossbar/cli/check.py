@@ -68,6 +68,8 @@ def checkup(config: str | None) -> tuple[dict[str, int], list[Fault]]:
         return checked | {"modules": 0}, [("modules", failure.message)]
     faults += _faults("store", lambda: store_at(settings.store.url, others=app.plugins.named("stores")))
     faults += [("modules", sentence) for sentence in broken]
+    if app.admission is not None:
+        faults += [("settings", sentence) for sentence in app.admission.doubts(app.registry)]
     for name in app.schemas.names():
         faults += _faults("schemas", lambda name=name: app.schemas.compiled(name))  # type: ignore[misc]
     checked |= {"store": 1, "modules": len(app.registry), "schemas": len(app.schemas.names())}

@@ -196,8 +196,12 @@ async def _come_up(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequ
         raise Failure(str(error)) from None
     for each in sockets:
         each.listen(BACKLOG)
+    if app.admission is not None:
+        for doubt in app.admission.doubts(app.registry):
+            logger.warning("%s", doubt)
     server = app.settings.server
-    echo(greeting(url, shown(app.settings.store.url), len(app.registry), faults, server.workers))
+    limits = limits_in_force(app.settings)
+    echo(greeting(url, shown(app.settings.store.url), limits, len(app.registry), faults, server.workers))
     if trial:
         echo(trial)
 
@@ -211,13 +215,24 @@ async def _try_out(app: Crossbar, sockets: Sequence[socket.socket], demo: bool) 
     return demo_greeting(url_of(sockets[0])) if demo and await demo_login_works(app) else ""
 
 
-def greeting(url: str, store: str, modules: int, faults: Sequence[str], workers: int) -> str:
-    """Addresses, store and modules, with a line for each module that is out of order."""
+def limits_in_force(settings: Settings) -> str:
+    """How often somebody may ask, how many logins may fail, and how large a file may be."""
+    rate, auth = settings.rate, settings.auth
+    asked = (
+        f"{rate.size:,} requests and {rate.refill:,} more a {rate.per}" if rate.enabled else "any number of requests"
+    )
+    failed = f"{auth.login_failures} failed logins" if auth.login_failures else "any number of failed logins"
+    return f"{asked}, {failed}, files of {settings.limits.upload:,} bytes"
+
+
+def greeting(url: str, store: str, limits: str, modules: int, faults: Sequence[str], workers: int) -> str:
+    """Addresses, store, limits and modules, with a line for each module that is out of order."""
     facts = [
         ("API", f"{url}/v2"),
         ("Alive", f"{url}/livez"),
         ("Ready", f"{url}/readyz"),
         ("Store", store),
+        ("Limits", limits),
         ("Modules", f"{modules}, {len(faults)} out of order:" if faults else f"{modules}, all in order"),
         *(("", fault) for fault in faults),
     ]

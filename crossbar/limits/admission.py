@@ -12,6 +12,7 @@ what the endpoint says itself, and then 1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
@@ -20,12 +21,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..dispatch import Bound
 from ..endpoint import Endpoint
 from ..errors import Refusal, TooManyRequests
-from ..routes import SOCKET
+from ..routes import SOCKET, VERBS
 from ..settings import Rate, RateGroup
 from .buckets import PERIODS, SECOND, Charge, Group, Quota, Table
 
 if TYPE_CHECKING:
     from ..context import Context
+    from ..registry import Registry
 
 DEFAULT = "default"
 """The group of everything that names no other."""
@@ -35,6 +37,8 @@ BUILT_IN: Mapping[str, RateGroup] = {"media": RateGroup(size=50, refill=5)}
 LOGIN_COST = 35
 """Tokens that a login costs unless the settings say otherwise, as with Kazoo."""
 _REMEMBERED = 10_000
+_ACCOUNT = re.compile(r"[0-9a-f]{8,64}")
+_VERBS = frozenset([*(verb.lower() for verb in VERBS), "socket"])
 
 
 def charge(ctx: Context) -> None:
@@ -159,6 +163,26 @@ class Admission:
     def _some_are_free(self, endpoint: Endpoint) -> bool:
         """Whether something that the endpoint does may cost nothing."""
         return 0 in endpoint.costs.values() or 0 in self._costs.values()
+
+    def doubts(self, registry: Registry) -> list[str]:
+        """What the settings say of endpoints, verbs and groups that there are not, a sentence each.
+
+        It is no error, since modules come and go; but a limit that nobody meets is often one that is misspelt.
+        """
+        told = []
+        for key in self._costs:
+            words = key.split(".")
+            at = next((at for at, word in enumerate(words) if word in registry.names), None)
+            if at is None and (len(words) > 1 or not _ACCOUNT.fullmatch(words[0])):
+                told.append(f"rate.costs.{key}: no endpoint is called {' or '.join(map(repr, words[:2]))}")
+            elif at is not None and words[at + 1 :] and words[at + 1] not in _VERBS:
+                told.append(f"rate.costs.{key}: {words[at + 1]!r} is no verb; there are {', '.join(sorted(_VERBS))}")
+        used = {DEFAULT, *BUILT_IN}
+        for endpoint in registry.names.values():
+            used |= {endpoint.limit_group, *(route.group for route in endpoint.routes if route.group)}
+        for name in sorted(self._settings.groups.keys() - used):
+            told.append(f"rate.groups.{name}: no endpoint belongs to this group; there are {', '.join(sorted(used))}")
+        return told
 
     def _group(self, name: str) -> Group:
         """The group of that name; one that nobody describes has a bucket of the default size."""

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, cast
 
@@ -48,6 +49,7 @@ _VIEWER = (
 _ACCEPT_RANGES = (b"accept-ranges", b"bytes")
 
 
+@lru_cache(maxsize=256)
 def content_type(told: str) -> bytes:
     """The type as a header field may have it; it often comes from whoever stored the bytes.
 
@@ -67,7 +69,7 @@ def deliver(ctx: Context, blob: Blob) -> AsyncIterator[bytes] | None:
     size = len(content) if isinstance(content, bytes) else content.size
     reads = ctx.verb == "GET" and 200 <= ctx.status < 300
     facts: Headers = [_ACCEPT_RANGES]
-    called = _asked_disposition(ctx, blob) if reads else _disposition(blob, [], blob.inline)
+    called = _asked_disposition(ctx, blob) if reads else _own_disposition(blob.name, blob.content_type, blob.inline)
     ranges = _asked_ranges(ctx, blob, content, size, facts) if reads else []
     if called.startswith(b"inline"):
         facts.append(_VIEWER)
@@ -146,7 +148,8 @@ def _add(ctx: Context, facts: Headers) -> None:
 def _asked_disposition(ctx: Context, blob: Blob) -> bytes:
     """What the client says it is to be called and whether it is shown, as far as that can do no harm."""
     inline = blob.inline
-    wanted: list[object] = [field_text(ctx.header(b"x-file-name") or "")]
+    named = ctx.header(b"x-file-name")
+    wanted: list[object] = [field_text(named)] if named else []
     if ctx.query or ctx.envelope:
         wanted += [ctx.word("file_name"), ctx.word("contentDispositionFilename")]
         asked = ctx.word("content_disposition")
@@ -157,14 +160,23 @@ def _asked_disposition(ctx: Context, blob: Blob) -> bytes:
                 told = "content_disposition must be inline or attachment"
                 raise BadRequest(told, word="bad_disposition", cause=asked)
             inline = asked.lower() == "inline"
-    return _disposition(blob, wanted, inline)
+    if not any(wanted):
+        return _own_disposition(blob.name, blob.content_type, inline)
+    return _disposition(blob.name, blob.content_type, wanted, inline)
 
 
-def _disposition(blob: Blob, wanted: list[object], inline: bool) -> bytes:
+# PERF: most are downloaded under their own names, and often the same ones.
+@lru_cache(maxsize=1024)
+def _own_disposition(name: str, told: str, inline: bool) -> bytes:
+    """The field for a blob that nobody calls otherwise."""
+    return _disposition(name, told, [], inline)
+
+
+def _disposition(own: str, told: str, wanted: list[object], inline: bool) -> bytes:
     """The field for the names that somebody wants, else the blob's own; `inline` only for types that do not run."""
-    media_type = essence(content_type(blob.content_type).decode())
+    media_type = essence(content_type(told).decode())
     shown = media_type in _SHOWN or (media_type.startswith(_SHOWN_KINDS) and not media_type.endswith("xml"))
-    stored = safe_name(blob.name)
+    stored = safe_name(own)
     name = file_name([*wanted, stored], ending_in(stored) or ending_of(media_type))
     return disposition("inline" if inline and shown else "attachment", name)
 

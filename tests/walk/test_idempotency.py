@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from crossbar import Insert, Query
-from crossbar.idempotency import KIND, MOST_KEPT
+from crossbar.idempotency import KIND
+from crossbar.kept_replies import MOST_KEPT
 from crossbar.resource import new_id
 from crossbar.stores import Document
 from crossbar.testing import Client, Clock, Response, World
