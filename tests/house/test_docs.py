@@ -89,11 +89,7 @@ def test_every_hook_is_there() -> None:
     names = [hook.partition("(")[0] for hook in HOOKS if not hook.startswith("@")]
     assert (True, []) == (
         len(names) > 10,
-        [
-            name
-            for name in names
-            if not hasattr(crossbar.Endpoint, name) and name not in (*OPERATIONS, "socket")
-        ],
+        [name for name in names if not hasattr(crossbar.Endpoint, name) and name not in (*OPERATIONS, "socket")],
     )
 
 
