@@ -23,8 +23,16 @@ ALLOWED = (
 """The request fields that pages may send: what is read here, and what Kazoo's clients send along."""
 
 EXPOSED = (
-    *("accept-ranges", "allow", "content-disposition", "content-range", "etag", "last-modified", "location"),
-    *("ratelimit", "ratelimit-policy", "retry-after", "x-request-id"),
+    *(
+        "accept-ranges",
+        "allow",
+        "content-disposition",
+        "content-range",
+        "etag",
+        "idempotency-replayed",
+        "last-modified",
+    ),
+    *("link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"),
 )
 """The response fields that pages may read, beside those that they always may."""
 

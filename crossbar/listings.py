@@ -37,7 +37,7 @@ async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Ans
             query = replace(query, lines=whole)
     if whole:
         rows = page.chunk or (paging.chunk_size if page.chunked is True else paging.stream_rows)
-        return Stream(_pieces(ctx, replace(query, limit=rows), wanted), columns=columns, keyed=True)
+        return Stream(_pieces(ctx, replace(query, limit=rows, walk=True), wanted), columns=columns, keyed=True)
     chunked = page.chunked if page.chunked is not None else endpoint is not None and endpoint.chunked
     # PERF: what fits into one piece is as well sent whole, and its length told.
     if chunked and ctx.media_type == JSON:
@@ -50,7 +50,7 @@ async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Ans
 def every(ctx: Context, tenant: str, kind: str, *filters: Filter) -> AsyncIterator[Rows]:
     """All documents that the request's filters and times leave, in pieces, whatever page it asks for."""
     query = _query(ctx, ctx.listing(), tenant, kind, filters)
-    return _pieces(ctx, replace(query, limit=ctx.app.settings.paging.stream_rows))
+    return _pieces(ctx, replace(query, limit=ctx.app.settings.paging.stream_rows, walk=True))
 
 
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:

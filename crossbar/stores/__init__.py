@@ -114,7 +114,8 @@ class Query(Struct, frozen=True):
 
     `start` is the key of the first document wanted, included. `created_from`, `created_to`, `modified_from`
     and `modified_to` are Unix seconds, both ends included. `full` asks for whole bodies, not summaries; `lines` for
-    rows that are joined by line feeds.
+    rows that are joined by line feeds. A `walk` is to go on to the end of the listing, and nothing of it is worth
+    keeping in a cache.
     """
 
     tenant: str
@@ -129,6 +130,7 @@ class Query(Struct, frozen=True):
     modified_from: int | None = None
     modified_to: int | None = None
     lines: bool = False
+    walk: bool = False
 
 
 class Rows(Struct, frozen=True):

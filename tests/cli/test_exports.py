@@ -18,8 +18,8 @@ from crossbar.demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, load_recipe
 from .conftest import NONE, Live, ended, filled, started
 
 RECORDS = 100_000  # 89 MB of JSON
-MOST = 32.0
-"""MiB that the server may grow by: what SQLite keeps of the file, and a few pieces on their way."""
+MOST = 40.0
+"""MiB that the server may grow by: what SQLite keeps of the file, and pieces on their way; usually it is about 12."""
 
 STATUS = Path("/proc/self/status")
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the kernel does not tell how much memory a process has")
@@ -81,7 +81,6 @@ def test_memory_is_flat(
     accept: str,
     query: str,
     count: Callable[[bytes], int],
-    record_property: Callable[[str, object], None],
 ) -> None:
     """Whatever the form, the server holds a few pieces and not the listing."""
     live, token, url = calls
@@ -92,5 +91,5 @@ def test_memory_is_flat(
     with urlopen(Request(url + query, headers=token | {"accept": accept}), timeout=60) as response:
         assert RECORDS == count(response.read())
     grown = memory(live, "VmHWM") - idle
-    record_property("MiB over idle", round(grown, 1))
+    print(f"{grown:.1f} MiB over idle")
     assert grown < MOST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
 from crossbar.filters import Filter, holding, where
@@ -56,6 +57,17 @@ async def test_pages_follow_each_other(ten: Store, descending: bool, limit: int)
             break
         assert limit == rows.count
     assert expected == found
+
+
+@pytest.mark.parametrize("walk", [False, True])
+@pytest.mark.parametrize("query", [{}, {"filters": (where("name", "a\nb"),)}, {"limit": 1000}, {"full": True}])
+async def test_rows_as_lines(ten: Store, walk: bool, query: dict[str, Any]) -> None:
+    """With `lines` the same rows are joined by line feeds, and there are no others; a walk changes nothing."""
+    await insert(ten, *(device(f"e{n}", name="a\nb") for n in range(3)))
+    plain = await ten.page(devices(**query))
+    lines = await ten.page(devices(**query, lines=True, walk=walk))
+    assert (plain.count, plain.first, plain.next, True) == (lines.count, lines.first, lines.next, lines.lines)
+    assert plain.parsed() == lines.parsed() == [orjson.loads(line) for line in lines.joined.split(b"\n")]
 
 
 async def test_start_need_not_exist(ten: Store) -> None:

@@ -146,9 +146,11 @@ class SqliteStore:
     async def page(self, query: Query) -> Rows:
         """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
         statement = page_statement(query, self._tables[query.kind], self._now())
-        # PERF: a few rows that stand next to each other cost less than the hop to a thread.
-        few = not query.filters and query.limit <= INLINE_ROWS and query.modified_from is query.modified_to is None
-        row = self._read(*statement) if few else (await self._list(statement))[0]
+        # PERF: a few rows that stand next to each other cost less than the hop to a thread. A walk would drive out
+        # of the cache what quick look-ups find there.
+        few = query.limit <= INLINE_ROWS and not query.walk and not query.filters
+        inline = few and query.modified_from is query.modified_to is None
+        row = self._read(*statement) if inline else (await self._list(statement))[0]
         joined, count, lowest, highest, following = row
         first = highest if query.descending else lowest
         return Rows(joined or b"", count, first and first.decode(), following and following.decode(), query.lines)
