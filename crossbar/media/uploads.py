@@ -43,7 +43,10 @@ def is_upload(ctx: Context, media_type: str) -> bool:
 
 
 def refuse_type(ctx: Context) -> None:
-    """Raise UnsupportedMediaType if what answers takes no files, or not of the type that the body says."""
+    """Raise UnsupportedMediaType if what answers takes no files, or not of the type that the body says.
+
+    BadRequest for a part of a file, which is none.
+    """
     if b"content-range" in ctx.headers:
         # RFC 9110, 14.4: a part that was taken for the whole would destroy the rest.
         raise BadRequest("a file is uploaded as a whole: send it without Content-Range", word="bad_header")
