@@ -197,3 +197,17 @@ async def test_two_at_once(office: Office) -> None:
         assert {reason for failure in result.data["failed"] for reason in failure.values()} <= {"not_found", "conflict"}
     left = set(ids) - set(gone.data["succeeded"])
     assert left == set(await office.ids(path))
+
+
+@pytest.mark.parametrize(
+    ("query", "left"), [("foldr=saved", 2), ("folder=saved", 1), ("filter_folder=saved", 1), ("", 0)]
+)
+async def test_a_box_is_not_emptied_by_a_slip(office: Office, query: str, left: int) -> None:
+    """A word that is not understood is refused, for without it all messages would go."""
+    box = await office.box()
+    for folder in ("new", "saved"):
+        await office.message(box, folder=folder)
+    path = f"/vmboxes/{box}/messages"
+    response = await office.ask("DELETE", f"{path}?{query}")
+    assert (400 if query == "foldr=saved" else 200) == response.status
+    assert left == len(await office.ids(path))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from crossbar.fields import SECURE
 from crossbar.protocol import HttpProtocol, limited
 
 from .server import Receive, Scope, Send, Served, read_all, read_body, read_one, respond, serving
@@ -316,3 +317,10 @@ def test_own_limits() -> None:
     assert (3, 8192) == (copy.max_queue, copy.max_target)  # worker processes get it that way
     with pytest.raises(TypeError, match="max_nonsense"):
         limited(max_nonsense=1)
+
+
+def test_refusals_of_the_wire_are_no_page_either(server: Served) -> None:
+    """What the server answers itself carries the fields that every answer of the application has."""
+    head = server.ask(b"GET / HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")[0].splitlines()
+    assert b" 400 " in head[0]
+    assert set(head) >= {b"%b: %b" % pair for pair in SECURE}

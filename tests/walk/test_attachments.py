@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from crossbar import Attachment, Resource
-from crossbar.errors import BlobMissing, DefinitionError
+from crossbar import Attachment, Registry, Resource
+from crossbar.errors import BlobMissing, DefinitionError, RegistrationError
 from crossbar.testing import Client, World
 
 from .papers import PNG, made, send
@@ -180,6 +180,46 @@ def test_bad_slots(slots: tuple[Any, ...]) -> None:
     """A slot that no path could name, or that takes nothing, is refused when the class is defined."""
     with pytest.raises(DefinitionError, match=r"Wrong\.attachments"):
         type("Wrong", (Resource,), {"name": "wrong", "attachments": slots})
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [("photo"), Attachment("photo"), ["photo"], ("photo", "photo"), (Attachment("x", types=("png",)),)],
+    ids=["no comma", "one alone", "a list", "twice", "no type"],
+)
+def test_slips_in_slots(slots: Any) -> None:
+    """What is easily written and means something else is refused when the class is defined, with its name."""
+    with pytest.raises(DefinitionError, match=r"Wrong\.attachments"):
+        type("Wrong", (Resource,), {"name": "wrong", "attachments": slots})
+
+
+def test_a_hook_that_cannot_be_waited_for() -> None:
+    """The body of a document is made in the midst of a change, where nothing waits."""
+
+    async def attached(self: Resource, *facts: Any) -> Any:
+        return {}
+
+    with pytest.raises(DefinitionError, match=r"Wrong\.attached must be a plain method"):
+        type("Wrong", (Resource,), {"name": "wrong", "attachments": ("photo",), "attached": attached})
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_slot_that_is_a_noun(order: int) -> None:
+    """No path would lead to a file whose slot is called like an endpoint, whichever of them comes first."""
+    machines = type("Machines", (Resource,), {"name": "machines", "attachments": ("manuals",)})
+    manuals = type("Manuals", (Resource,), {"name": "manuals"})
+    with pytest.raises(RegistrationError, match="the attachment 'manuals' of 'machines'"):
+        Registry([machines(), manuals()][::order])
+
+
+async def test_a_file_that_is_known_keeps_its_policy(client: Client, paper: str) -> None:
+    """A 304 renews what the browser has kept, so that it must say the same of how it may be shown."""
+    await send(client, f"{paper}/cover", PNG, "image/png")
+    whole = await client.get(f"{paper}/cover")
+    known = await client.get(f"{paper}/cover", headers={"if-none-match": whole.headers["etag"]})
+    assert 304 == known.status
+    assert whole.headers["content-security-policy"] == known.headers["content-security-policy"]
+    assert "media-src 'self'" in known.headers["content-security-policy"]
 
 
 def test_a_method_of_the_authors_own() -> None:
