@@ -20,15 +20,18 @@ if _typing.TYPE_CHECKING:
         BadIdentifier,
         BadRequest,
         Changed,
+        ClientRefused,
         Conflict,
         CrossbarError,
         Forbidden,
         GuardFailed,
         InvalidData,
         MethodNotAllowed,
+        NotAcceptable,
         NotFound,
         Refusal,
         TimedOut,
+        TokenRefused,
         TooManyRequests,
         Unauthorized,
         Unavailable,
@@ -43,7 +46,7 @@ if _typing.TYPE_CHECKING:
     from .media.files import copy_files, drop_files, keep_file
     from .media.incoming import File
     from .mounted import Mounted
-    from .passwords import find_user, login_name, password_secrets
+    from .passwords import find_user, login_name, password_secrets, wire_credentials
     from .registry import Match, Registry
     from .renderers import Renderer
     from .reply import Answer, Blob, Event, Json, Page, Reply, Stream, accepted, created
@@ -68,6 +71,7 @@ __all__ = [
     "Body",
     "Change",
     "Changed",
+    "ClientRefused",
     "Conflict",
     "Context",
     "Crossbar",
@@ -92,6 +96,7 @@ __all__ = [
     "Match",
     "MethodNotAllowed",
     "Mounted",
+    "NotAcceptable",
     "NotFound",
     "Noun",
     "Options",
@@ -112,6 +117,7 @@ __all__ = [
     "Stream",
     "Target",
     "TimedOut",
+    "TokenRefused",
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
@@ -139,6 +145,7 @@ __all__ = [
     "password_secrets",
     "tokenize",
     "where",
+    "wire_credentials",
     "within",
     "write",
 ]
@@ -165,15 +172,18 @@ _HOMES = {
         "BadIdentifier",
         "BadRequest",
         "Changed",
+        "ClientRefused",
         "Conflict",
         "CrossbarError",
         "Forbidden",
         "GuardFailed",
         "InvalidData",
         "MethodNotAllowed",
+        "NotAcceptable",
         "NotFound",
         "Refusal",
         "TimedOut",
+        "TokenRefused",
         "TooManyRequests",
         "Unauthorized",
         "Unavailable",
@@ -210,6 +220,7 @@ _HOMES = {
         "find_user",
         "login_name",
         "password_secrets",
+        "wire_credentials",
     ),
     "registry": (
         "Match",

@@ -23,9 +23,10 @@ from .cors import cors_of, refuse_origins
 from .csv_table import CsvTable
 from .dates import iso
 from .dialects import Dialect
-from .dialects.crossbar import CrossbarDialect
+from .dialects.mounting import mounted
 from .endpoint import Endpoint
 from .health import probe
+from .keys import keys_of
 from .life import Life
 from .limits.counters import Counters
 from .limits.overload import Overload
@@ -39,7 +40,7 @@ from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
-from .stores import Kind, Store
+from .stores import Kind, Store, merged
 from .walk import walk
 from .watch import Watch, blame
 
@@ -84,11 +85,13 @@ class Crossbar:
         self.access_log = access_log
         self.schemas = Schemas({})
         self.plugins = Roster(self.settings, self.schemas, bundled=bundled)
+        spoken = mounted(self.settings.dialects)
+        brought = [each for dialect in spoken for each in getattr(dialect, "endpoints", ())]
         given = {"dialects": dialects, "authenticators": authenticators, "authorizers": authorizers}
-        self.plugins.fill(endpoints, hooks, given | {"renderers": renderers})
+        self.plugins.fill([*endpoints, *brought], hooks, given | {"renderers": renderers})
         self.changes = Changes(self, self.plugins)
         self.registry: Registry = self.plugins.registry()
-        self.dialects: tuple[Dialect, ...] = (CrossbarDialect(), *self.plugins.things("dialects"))
+        self.dialects: tuple[Dialect, ...] = (*spoken, *self.plugins.things("dialects"))
         found = self.plugins.things("authenticators")
         self.authenticators: tuple[Authenticator, ...] = (*found, *AUTHENTICATORS)
         self.trusts_tokens_first = not found
@@ -211,6 +214,7 @@ class Crossbar:
                 ctx.reason,
                 time.perf_counter() - ctx.started,
                 ctx.request_id,
+                ctx.agent(),
             )
 
     # The life of the application.
@@ -251,7 +255,7 @@ class Crossbar:
         if self.compression is not None:
             opening.callback(self.compression.close)
         await self.changes.open_kinds()
-        signing, sealing = await auth.keys_of(self.store, self.clock)
+        signing, sealing = await keys_of(self.store, self.clock)
         self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
         self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
         await opening.enter_async_context(self.changes.running())
@@ -271,10 +275,8 @@ class Crossbar:
 
     async def open_kinds(self, also: Iterable[Kind] = ()) -> None:
         """Make the store ready for the documents of all endpoints, and of these kinds."""
-        kinds = {kind.name: kind for kind in (*auth.KINDS, idempotency.KIND)}
-        kinds |= {kind.name: kind for entry in self.registry for kind in entry.endpoint.kinds()}
-        kinds |= {kind.name: kind for kind in also}
-        await self.store.open([*kinds.values()])
+        needed = (kind for entry in self.registry for kind in entry.endpoint.kinds())
+        await self.store.open(merged((*auth.KINDS, idempotency.KIND, *needed, *also)))
 
     # What stages and dialects ask of it.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from .errors import InvalidData, Unauthorized, UniqueConflict
+from .errors import InvalidData, TokenExpired, Unauthorized, UniqueConflict
+from .keys import SYSTEM
 from .passwords import USERS, find_user
 from .restrictions import Restrictions
 from .roles import ADMIN, USER, role_of
 from .settings import Auth
+from .signed import ISSUER, claims_of, signed
 from .stores import Document, Insert, Kind, Store
 from .templates import TEMPLATES, compiled, rules_for
 from .tenants import ACCOUNTS, Tenants
@@ -32,11 +34,12 @@ if TYPE_CHECKING:
     from .context import Context
 
 API_KEYS = Kind("api_keys")
+CLIENTS = Kind("clients")
+"""The applications that tokens can be made for, by their ids: whose each is, and whether it is `enabled`."""
 REVOKED = Kind("revoked_tokens")
-SYSTEM = Kind("system")
-KINDS = (ACCOUNTS, API_KEYS, REVOKED, SYSTEM, TEMPLATES)
+KINDS = (ACCOUNTS, API_KEYS, CLIENTS, REVOKED, SYSTEM, TEMPLATES)
 
-ISSUER = "kazoo"
+_CLAIMS = ("account_id", "method", "jti", "identity_sig")
 _REMEMBERED = 10_000
 
 
@@ -94,7 +97,7 @@ class Tokens:
         `own` are restrictions that the login itself asks for. InvalidData if those are no good, Forbidden if the
         account's are not.
         """
-        rules = await rules_for(self._store, account.id, method, role_of(user))
+        rules = await self.rules(account, user, method)
         if own is not None:
             try:
                 Restrictions(*rules, own)
@@ -103,13 +106,18 @@ class Tokens:
             rules.append(own)
         return self.mint(account, user, method, rules)
 
-    def mint(self, account: Document, user: Document | None, method: str, restrictions: Sequence[Any] = ()) -> str:
+    async def rules(self, account: Document, user: Document | None, method: str) -> list[Any]:
+        """The restrictions that are there for who logs in by a method; Forbidden if the account's are no good."""
+        return await rules_for(self._store, account.id, method, role_of(user))
+
+    def mint(
+        self, account: Document, user: Document | None, method: str, restrictions: Sequence[Any] = (), **own: Any
+    ) -> str:
         """A token for an account, or for one of its users, good for `auth.token_life` seconds.
 
-        It is good for what every one of the `restrictions` allows.
+        It is good for what every one of the `restrictions` allows. `own` are claims beside the usual ones or in their
+        place; with a `client_id`, it is good for as long as that application is there and enabled.
         """
-        import jwt
-
         now = int(self._clock())
         claims = {
             "iss": ISSUER,
@@ -118,12 +126,26 @@ class Tokens:
             "method": method,
             "iat": now,
             "exp": now + self._settings.token_life,
-            "jti": secrets.token_hex(16),
-            "identity_sig": self._signature(account, user),
+            "jti": own.get("jti") or secrets.token_hex(16),
+            "identity_sig": self.signature(account, user),
             "restrictions": [*restrictions] or None,
         }
-        claims = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(claims, self._key, algorithm="HS256", headers={"kid": "crossbar"})
+        return signed({name: value for name, value in (claims | own).items() if value is not None}, self._key)
+
+    def sign(self, claims: Mapping[str, Any], purpose: str) -> str:
+        """Claims as a token that is for this purpose alone, and never good for a request."""
+        return signed({"iss": ISSUER, **claims}, self.key_for(purpose))
+
+    def read(self, token: str, purpose: str = "", required: Sequence[str] = _CLAIMS) -> dict[str, Any]:
+        """What a token for this purpose, or for requests, says; nothing but who signed it is checked.
+
+        Unauthorized if we did not, or if it lacks what is `required`.
+        """
+        return claims_of(token, self.key_for(purpose) if purpose else self._key, required)
+
+    def key_for(self, purpose: str) -> bytes:
+        """A key for this purpose alone, the same in every process that shares the store."""
+        return hmac.digest(self._key, f"purpose {purpose}".encode(), "sha256")
 
     def remembered(self, token: str, version: int | None) -> Principal | None:
         """The token's principal if it was checked at this version of the store, without waiting."""
@@ -142,11 +164,15 @@ class Tokens:
             # NOTE: they are remembered, and shown to the modules of many requests.
             claims = MappingProxyType(self._decoded(token))
         elif claims["exp"] <= self._clock():
-            raise Unauthorized("the token has expired: log in again")
+            raise TokenExpired
         account, user = await self._owner(claims["account_id"], claims.get("owner_id"))
-        if not hmac.compare_digest(self._signature(account, user), claims["identity_sig"]):
+        if not hmac.compare_digest(self.signature(account, user), claims["identity_sig"]):
             raise Unauthorized("the token was issued before the credentials changed: log in again")
-        if await self._store.get("", REVOKED.name, claims["jti"]) is not None:
+        if "client_id" in claims:
+            client = await self._store.get("", CLIENTS.name, claims["client_id"])
+            if client is None or not enabled(client):
+                raise Unauthorized("the application that the token was made for is gone: log in again")
+        if await self.is_revoked(claims["jti"]):
             raise Unauthorized("the token was revoked: log in again")
         restrictions = known[1].restrictions if known is not None else compiled(claims)
         principal = self._principal(account, user, claims["method"], token, claims, restrictions)
@@ -181,36 +207,23 @@ class Tokens:
         """End the principal's token at once, in every process that shares the store."""
         if principal.claims is None:
             raise Unauthorized("there is no token to revoke: the request did not come with one")
-        jti, now = principal.claims["jti"], int(self._clock())
-        body = orjson.dumps({"id": jti})
-        document = Document("", REVOKED.name, jti, body, now, now, expires=principal.claims["exp"] + 1)
         with suppress(UniqueConflict):
-            await self._store.write([Insert(document)])
+            await self._store.write([self.revocation(principal.claims["jti"], principal.claims["exp"])])
         self._checked.pop(principal.token, None)
 
-    def _decoded(self, token: str) -> dict[str, Any]:
-        import jwt
+    def revocation(self, jti: str, exp: int) -> Insert:
+        """The change that ends a token at once, in every process that shares the store; one that was ended clashes."""
+        now = int(self._clock())
+        return Insert(Document("", REVOKED.name, jti, orjson.dumps({"id": jti}), now, now, expires=exp + 1))
 
-        required = ["exp", "iss", "account_id", "method", "jti", "identity_sig"]
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key,
-                algorithms=["HS256"],
-                issuer=ISSUER,
-                options={"require": required, "verify_exp": False, "verify_iat": False},
-            )
-        except jwt.PyJWTError:
-            raise Unauthorized from None
-        # NOTE: base64 has several spellings of the same signature; only the one that we write is a token of ours.
-        signed, _, signature = token.rpartition(".")
-        own = urlsafe_b64encode(hmac.digest(self._key, signed.encode(), "sha256")).rstrip(b"=").decode()
-        if own != signature:
-            raise Unauthorized
-        if not isinstance(claims["exp"], int):
-            raise Unauthorized
+    async def is_revoked(self, jti: str) -> bool:
+        """Whether a token was ended before its time."""
+        return await self._store.get("", REVOKED.name, jti) is not None
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        claims = self.read(token)
         if claims["exp"] <= self._clock():
-            raise Unauthorized("the token has expired: log in again")
+            raise TokenExpired
         return claims
 
     async def _owner(self, account_id: str, user_id: str | None) -> tuple[Document, Document | None]:
@@ -238,7 +251,8 @@ class Tokens:
         id = user.id if user else None
         return Principal(account.id, id, method, token, claims, master, role_of(user), restrictions)
 
-    def _signature(self, account: Document, user: Document | None) -> str:
+    def signature(self, account: Document, user: Document | None) -> str:
+        """What ties a token to the present secret of its user or account."""
         identity = (user or account).secrets().get("identity", "")
         return hmac.digest(self._key, f"identity {account.id} {identity}".encode(), "sha256").hex()
 
@@ -267,32 +281,18 @@ def enabled(document: Document) -> bool:
     return document.data().get("enabled", True) is not False
 
 
-async def keys_of(store: Store, clock: Callable[[], float]) -> tuple[bytes, bytes]:
-    """The signing key of tokens and the sealing key of start_keys, made when the store is first used."""
-    document = await store.get("", SYSTEM.name, "keys")
-    if document is None:
-        now = int(clock())
-        private = {"signing": secrets.token_hex(32), "sealing": secrets.token_hex(32)}
-        document = Document("", SYSTEM.name, "keys", b'{"id":"keys"}', now, now).with_secrets(private)
-        try:
-            await store.write([Insert(document)])
-        except UniqueConflict:
-            # NOTE: another worker process was faster; its keys are everybody's.
-            document = await store.get("", SYSTEM.name, "keys")
-            assert document is not None
-    private = document.secrets()
-    return bytes.fromhex(private["signing"]), bytes.fromhex(private["sealing"])
-
-
 async def token_authenticator(ctx: Context) -> Principal | None:
     """The caller by the token that the dialect found in the request."""
     return await ctx.app.tokens.check(ctx.token) if ctx.token else None
 
 
 async def basic_authenticator(ctx: Context) -> Principal | None:
-    """The caller by an `Authorization: Basic` field."""
+    """The caller by an `Authorization: Basic` field, unless the endpoint has a meaning of its own for that."""
     scheme, _, field = (ctx.header(b"authorization") or "").partition(" ")
-    return await ctx.app.tokens.basic(field.strip(), ctx) if scheme.lower() == "basic" else None
+    if scheme.lower() != "basic":
+        return None
+    endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
+    return None if endpoint is not None and endpoint.own_basic else await ctx.app.tokens.basic(field.strip(), ctx)
 
 
 AUTHENTICATORS: tuple[Authenticator, ...] = (token_authenticator, basic_authenticator)

@@ -25,9 +25,14 @@ def columns_of(endpoint: Endpoint, schemas: Schemas, wanted: Listing) -> Columns
     if endpoint.columns:
         return Columns(endpoint.columns, only=True)
     schema = schemas.document(getattr(endpoint, "schema", "")) or {}
+    if isinstance(schema.get("$ref"), str):  # a schema that adds something to another one
+        schema = (schemas.document(schema["$ref"].removeprefix(BASE)) or {}) | schema
     summary: tuple[str, ...] | None = getattr(endpoint, "summary", None)
     known = schema.get("properties", {})
     shown = known if summary is None or wanted.full else {name: known.get(name) for name in summary}
+    if getattr(endpoint, "kind", endpoint.name) != endpoint.name and known:
+        # NOTE: a summary of documents that several endpoints share has fields which these here never have.
+        shown = {name: below for name, below in shown.items() if name in known}
     names = dict.fromkeys(("id", *_names(schemas, {"properties": shown}, "", 0)))
     return Columns(tuple(names)[:_MOST]) if len(names) > 1 else None
 

@@ -8,11 +8,12 @@ from urllib.parse import quote, unquote_plus
 
 from .errors import BadRequest, NotFound
 from .root_path import UNRESERVED, below_mount
-from .target import Target
+from .target import Noun, Target
 
 if TYPE_CHECKING:
     from .app import Crossbar
     from .auth import Principal
+    from .bulk import Part
     from .dialects import Dialect
     from .dispatch import Bound
     from .endpoint import Endpoint
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from .stores import BlobWriter, Body, Document
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Answered(Exception):
+    """The response is in the context already; the stages that would come are not needed."""
 
 
 class Context:
@@ -76,6 +81,7 @@ class Context:
         "root_path",
         "scope",
         "send",
+        "several",
         "stage",
         "started",
         "started_at",
@@ -86,6 +92,7 @@ class Context:
         "unread",
         "verb",
         "version",
+        "words",
     )
 
     def __init__(self, app: Crossbar, scope: MutableMapping[str, Any], started_at: float) -> None:
@@ -115,9 +122,13 @@ class Context:
         self.dialect: Dialect
         self.verb = self.method
         self.query: dict[str, str] = {}
+        # The same words of the query in their order, also those that stand there several times.
+        self.words: list[tuple[str, str]] = []
         self.raw_body = b""
         self.envelope: Body = {}
         self.body: Body = {}
+        # What the request asks for beside its target, where it names several things at once; see `bulk`.
+        self.several: tuple[Part, ...] = ()
         # The record of a create that is to happen once, for a request with an Idempotency-Key.
         self.once: Once | None = None
         # Whether the body is an upload, which stays on the wire until it is known to be wanted; then its files, and
@@ -163,6 +174,11 @@ class Context:
         value = self.headers.get(name)
         return value.decode("latin-1").strip() if value is not None else None
 
+    def agent(self) -> str:
+        """What the client calls itself; pages in browsers can only say it in `X-User-Agent`."""
+        headers = self.headers
+        return (headers.get(b"x-user-agent") or headers.get(b"user-agent") or b"").decode("latin-1")
+
     def word(self, name: str) -> Any:
         """A control word from the query, else from the envelope (never from inside its data), None if absent."""
         value = self.query.get(name)
@@ -184,9 +200,12 @@ class Context:
     def start(self) -> str | None:
         """The plain key at which the listing that is asked for begins, None for its beginning.
 
-        BadRequest if the client's `start_key` is expired, changed, or of another listing.
+        BadRequest if the client's `start_key` is expired, changed, or of another listing, or if a later page is asked
+        for by its number, since who asks for the key has no pages by number.
         """
         listing = self.listing()
+        if listing.page.number is not None and listing.page.number != 1:
+            raise BadRequest("this listing has no pages by number: follow the key of the next page", word="bad_page")
         if listing.page.start is None:
             return None
         return self.app.start_keys.open(listing.page.start, self.binding(listing), self.started_at)
@@ -201,6 +220,10 @@ class Context:
         """Who is asking; only to be called where authentication has taken place."""
         assert self.principal is not None, "caller() needs a stage after authenticate"
         return self.principal
+
+    def nouns(self) -> tuple[Noun, ...]:
+        """The nouns of the path, each alias replaced by what it stands for; empty before they are resolved."""
+        return tuple(Noun(endpoint.name, args) for endpoint, args in self.resolved)
 
     def home(self) -> str:
         """The tenant that the path leads into; only to be called where the tenant rule has passed."""

@@ -21,7 +21,16 @@ class Wording(Protocol):
 
     @property
     def verbs(self) -> Mapping[str, str]:
-        """The HTTP verb of each operation."""
+        """The HTTP verb of each operation; of two with one verb, the first that an endpoint has answers."""
+        ...
+
+    @property
+    def also(self) -> Mapping[str, tuple[str, ...]]:
+        """Further verbs of operations that have some."""
+        ...
+
+    def word(self, noun: str) -> str:
+        """What it calls a noun."""
         ...
 
 
@@ -30,6 +39,11 @@ class Verbs(NamedTuple):
 
     name: str
     verbs: Mapping[str, str]
+    also: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+    def word(self, noun: str) -> str:
+        """The noun itself."""
+        return noun
 
 
 CROSSBAR = Verbs(
@@ -62,13 +76,14 @@ class Bound(NamedTuple):
 class Dispatch:
     """What answers at each depth of one endpoint, in the verbs of one dialect."""
 
-    def __init__(self, endpoint: Endpoint, verbs: Mapping[str, str]) -> None:
+    def __init__(self, endpoint: Endpoint, wording: Wording) -> None:
         self._depths: dict[int, Place] = {}
         self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
         self._deeper: Place | None = None
         # NOTE: operations first: where a dialect writes an action of another dialect's like one of them, they win.
-        for route in sorted(endpoint.routes, key=lambda route: route.operation is None):
-            self._add(endpoint, route, verbs)
+        order = [*wording.verbs, None]
+        for route in sorted(endpoint.routes, key=lambda route: order.index(route.operation)):
+            self._add(endpoint, route, wording)
         for patterns in self._patterns.values():
             patterns.sort(key=lambda entry: [part is None for part in entry[0]])
         for place in self.places():
@@ -102,25 +117,30 @@ class Dispatch:
         patterns.append((pattern, Place(pattern)))
         return patterns[-1][1]
 
-    def _add(self, endpoint: Endpoint, route: Route, verbs: Mapping[str, str]) -> None:
+    def _add(self, endpoint: Endpoint, route: Route, wording: Wording) -> None:
+        # NOTE: what clashes in Crossbar's own words is the module's fault; elsewhere one of the two has no verb.
+        own = wording.verbs == CROSSBAR.verbs
         call = getattr(endpoint, route.name)
         if route.pattern:
             picks = tuple(position for position, part in enumerate(route.pattern) if part is None)
             leading = next((at for at, part in enumerate(route.pattern) if part is not None), len(route.pattern))
             bound = Bound(endpoint, route, call, picks, min(leading, endpoint.depths[1]))
             taken = self._place(route.pattern).verbs.setdefault(route.verb or "", bound)
-            if verbs == CROSSBAR.verbs or taken.route.operation is None:
+            if own or taken.route.operation is None:
                 _refuse_clash(endpoint, taken, bound)
             return
-        verb = route.verb if route.operation is None else verbs[route.operation]
+        verbs: tuple[str, ...] = (route.verb or "",)
+        if route.operation is not None:
+            verbs = (wording.verbs[route.operation], *wording.also.get(route.operation, ()))
         bound = Bound(endpoint, route, call, None, endpoint.depths[1])
-        for depth in range(route.least, min(route.most, DEEPEST) + 1):
-            taken = self._place((None,) * depth).verbs.setdefault(verb or "", bound)
-            if verbs == CROSSBAR.verbs or route.operation is not None:
-                _refuse_clash(endpoint, taken, bound)
-        if route.most >= UNBOUNDED:
-            self._deeper = self._deeper or Place((None,))
-            self._deeper.verbs.setdefault(verb or "", bound)
+        for verb in verbs:
+            for depth in range(route.least, min(route.most, DEEPEST) + 1):
+                taken = self._place((None,) * depth).verbs.setdefault(verb, bound)
+                if own:
+                    _refuse_clash(endpoint, taken, bound)
+            if route.most >= UNBOUNDED:
+                self._deeper = self._deeper or Place((None,))
+                self._deeper.verbs.setdefault(verb, bound)
 
 
 class Place:

@@ -75,6 +75,8 @@ class Endpoint:
     """The requests whose token bucket it shares; see limits.md."""
     costs: ClassVar[Mapping[str, int]] = {}
     """Tokens that its operations and actions take, by the names of their methods, where that is not one."""
+    own_basic: ClassVar[bool] = False
+    """Whether `Authorization: Basic` has a meaning of its own here, and is no login of a user."""
     raw: ClassVar[bool] = False
     """Whether query and body are left to the endpoint, which reads the body from `ctx.receive` as it comes."""
     options: Options = Options()

@@ -2,10 +2,14 @@
 
     CrossbarError
     ├── Refusal                     the request is answered with an error
+    │   ├── TokenRefused            400  invalid_request and the other words of RFC 6749, 5.2
+    │   │   └── ClientRefused       401  invalid_client, with WWW-Authenticate if the client came with Basic
+    │   ├── Redirected              308  permanent_redirect, with Location
     │   ├── BadRequest              400  bad_request
     │   │   └── InvalidData         400  validation_error; every field that breaks a rule
     │   │       └── InvalidEnvelope 400  invalid_envelope; the request body is not an envelope
     │   ├── Unauthorized            401  invalid_credentials
+    │   │   └── TokenExpired        401  invalid_credentials; the token was good once
     │   ├── Forbidden               403  forbidden
     │   ├── NotFound                404  not_found
     │   │   └── BadIdentifier       404  bad_identifier
@@ -82,6 +86,16 @@ class Refusal(CrossbarError):
         super().__init__(self.message)
 
 
+class Redirected(Refusal):
+    """The same request, with its method and body, belongs to another path (RFC 9110, 15.4.9)."""
+
+    status = 308
+    word = "permanent_redirect"
+
+    def __init__(self, location: str) -> None:
+        super().__init__(f"the path is {location}", headers=((b"location", location.encode("latin-1")),))
+
+
 class BadRequest(Refusal):
     """Something in the request breaks a rule of the protocol; the message says what and where."""
 
@@ -138,12 +152,36 @@ class InvalidEnvelope(InvalidData):
     message = "invalid request envelope"
 
 
+class TokenRefused(Refusal):
+    """A client of OAuth 2.0 gets no token; the word is the error code of RFC 6749, 5.2, the message its description."""
+
+    word = "invalid_request"
+    message = "the token request is malformed"
+
+
+class ClientRefused(TokenRefused):
+    """Nobody knows the client, or its secret is wrong; with `basic`, it is asked for another `Authorization: Basic`."""
+
+    status = 401
+    word = "invalid_client"
+    message = "the client is unknown, disabled, or did not prove who it is"
+
+    def __init__(self, *, basic: bool = False) -> None:
+        super().__init__(headers=((b"www-authenticate", b'Basic realm="oauth"'),) if basic else ())
+
+
 class Unauthorized(Refusal):
     """Nobody could tell who is asking, or the credentials are wrong, expired or revoked."""
 
     status = 401
     word = "invalid_credentials"
     message = "invalid credentials"
+
+
+class TokenExpired(Unauthorized):
+    """The token has come to its end; logging in again, or refreshing it, brings another one."""
+
+    message = "the token has expired: log in again"
 
 
 class Forbidden(Refusal):

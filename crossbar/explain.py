@@ -3,36 +3,45 @@
     explain(app, "GET", "/v2/accounts/A/devices/D").operation  # "read"
 
 Nothing is executed and no store is opened: the stages of the walk that only look at the request run on a made-up
-context, the others are described. Somebody is assumed to be logged in, and every document to exist.
+context, the others are described. Somebody is assumed to be logged in, and every document to exist. Aliases stand for
+`{account}` and `{user}`; those that only the store knows stay as they are.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from .auth import Principal
 from .context import Context
 from .dialects import choose
+from .dialects.answering import Answering
 from .dispatch import Bound
 from .endpoint import Endpoint
-from .errors import MethodNotAllowed, Refusal, Unavailable
+from .errors import Forbidden, MethodNotAllowed, Refusal, Unavailable
 from .pipeline import negotiate, open_request, tokenize
 from .reply import Reply
+from .roles import USER
 from .target import Noun
 
 if TYPE_CHECKING:
     from .app import Crossbar
 
-CALLER = Principal("{account}", method="assumed")
+CALLER = Principal("{account}", "{user}", method="assumed")
+_USER = replace(CALLER, role=USER)
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Where a request would go. `allow` is there with 405 and OPTIONS, `message` with every refusal."""
+    """Where a request would go. `allow` is there with 405 and OPTIONS, `message` with every refusal.
+
+    `parts` are the requests of which one that names several things at once is made up.
+    """
 
     method: str
     uri: str
@@ -44,10 +53,11 @@ class Explanation:
     status: int
     message: str | None = None
     allow: str | None = None
+    parts: tuple[Explanation, ...] = ()
     context: Context = field(repr=False, compare=False, kw_only=True)
 
     def as_json(self) -> dict[str, Any]:
-        """The explanation for programs; `message` and `allow` only where they say something."""
+        """The explanation for programs; `message`, `allow` and `parts` only where they say something."""
         told: dict[str, Any] = {
             "method": self.method,
             "uri": self.uri,
@@ -62,20 +72,53 @@ class Explanation:
             told["message"] = self.message
         if self.allow is not None:
             told["allow"] = self.allow
+        if self.parts:
+            told["parts"] = [part.as_json() for part in self.parts]
         return told
 
 
-def explain(app: Crossbar, method: str, uri: str) -> Explanation:
+def explain(app: Crossbar, method: str, uri: str, headers: Mapping[str, str] | None = None) -> Explanation:
     """What the application would do with this request; `uri` is a path with its query, or an absolute URL."""
-    ctx = _context(app, method, uri)
+    ctx = _context(app, method, uri, headers or {})
     ctx.dialect = choose(app.dialects, ctx.raw_path)
     refusal: Refusal | None = None
-    allow = None
     try:
         ctx.stage = "tokenize"
         tokenize(ctx)
         ctx.stage = "open_request"
         open_request(ctx)
+    except Refusal as refused:
+        refusal = refused
+    if refusal is None and ctx.several and ctx.method != "OPTIONS":
+        return _several(ctx, uri)
+    return _walked(ctx, uri, refusal)
+
+
+def _several(ctx: Context, uri: str) -> Explanation:
+    """A request for several things: each of them, and the status that the dialect answers them with together."""
+    parts = []
+    for asked in ctx.several:
+        part = copy(ctx)
+        part.several = ()
+        part.target, part.raw_body = asked
+        part.response_headers = []
+        told = _walked(part, part.dialect.path(part, asked.target.nouns), None)
+        part.status, part.payload = told.status, b"" if told.status == HTTPStatus.NO_CONTENT else b"{}"
+        parts.append(told)
+    ctx.stage = "spread"
+    ctx.dialect.together(ctx, [part.context for part in parts])
+    first = parts[0]
+    nouns = tuple(ctx.target.nouns)
+    shown = (readable(uri), ctx.dialect.name, ctx.target.version, nouns, first.endpoint, first.operation)
+    return Explanation(ctx.method, *shown, ctx.status, parts=tuple(parts), context=ctx)
+
+
+def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
+    """The walk of a request from the stage `resolve` on, unless it was refused before."""
+    allow = None
+    try:
+        if refusal is not None:
+            raise refusal
         ctx.stage = "resolve"
         allow = _dispatch(ctx)
         ctx.stage = "authorize"
@@ -85,7 +128,7 @@ def explain(app: Crossbar, method: str, uri: str) -> Explanation:
         ctx.stage = "execute"
         _refuse_broken(ctx)
         ctx.stage = "render"
-        status = _implied(ctx.bound) if ctx.bound is not None else 204
+        status = _implied(ctx, ctx.bound) if ctx.bound is not None else 204
     except Refusal as refused:
         refusal, status = refused, refused.status
         if isinstance(refused, MethodNotAllowed) and refused.details:
@@ -95,7 +138,7 @@ def explain(app: Crossbar, method: str, uri: str) -> Explanation:
         readable(uri),
         ctx.dialect.name,
         ctx.target.version,
-        _nouns(ctx),
+        _told_nouns(ctx),
         ctx.resolved[-1][0].name if ctx.resolved else None,
         ctx.bound.route.name if ctx.bound is not None else None,
         status,
@@ -105,8 +148,8 @@ def explain(app: Crossbar, method: str, uri: str) -> Explanation:
     )
 
 
-def _context(app: Crossbar, method: str, uri: str) -> Context:
-    """A request without headers and body, as a server would hand it over."""
+def _context(app: Crossbar, method: str, uri: str, headers: Mapping[str, str]) -> Context:
+    """A request without a body, as a server would hand it over."""
     scheme, absolute, rest = uri.partition("://")
     if absolute and scheme.isalnum():
         slash = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
@@ -117,14 +160,30 @@ def _context(app: Crossbar, method: str, uri: str) -> Context:
         "path": "",
         "raw_path": path.encode(errors="surrogateescape"),
         "query_string": query.encode(errors="surrogateescape"),
-        "headers": [],
+        "headers": [(name.lower().encode("latin-1"), value.encode()) for name, value in headers.items()],
     }
-    return Context(app, scope, 0.0)
+    return Context(app, scope, app.clock())
 
 
 def _nouns(ctx: Context) -> tuple[Noun, ...]:
-    """The nouns of the path, the caller's own account under its proper name."""
-    return ctx.dialect.localize(ctx.target.nouns, CALLER)
+    """The nouns of the path, the caller's own account and user under their proper names.
+
+    The caller is an administrator, unless the path says `me` in a way that only a user can.
+    """
+    ctx.principal = CALLER
+    try:
+        return ctx.dialect.localize(ctx, ctx.target.nouns)
+    except Forbidden:
+        ctx.principal = _USER
+        return ctx.dialect.localize(ctx, ctx.target.nouns)
+
+
+def _told_nouns(ctx: Context) -> tuple[Noun, ...]:
+    """The same for what is told of them, whether or not the dialect takes them so."""
+    try:
+        return _nouns(ctx)
+    except Refusal:
+        return ctx.target.nouns
 
 
 def _dispatch(ctx: Context) -> str | None:
@@ -180,9 +239,13 @@ def _now(waiting: Any) -> None:
     waiting.close()
 
 
-def _implied(bound: Bound) -> int:
-    """The status that the operation implies: 201 for what makes something, else 200."""
-    return 201 if bound.route.operation == "create" or _makes(bound.route.verb, bound.call) else 200
+def _implied(ctx: Context, bound: Bound) -> int:
+    """The status that the operation implies: 201 for what makes something, else what the dialect says, or 200."""
+    if _makes(bound.route.verb, bound.call):
+        return 201
+    if isinstance(ctx.dialect, Answering):
+        return ctx.dialect.status(ctx, Reply())
+    return 201 if bound.route.operation == "create" else 200
 
 
 @lru_cache(maxsize=1024)

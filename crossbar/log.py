@@ -25,7 +25,7 @@ MOST_LINES = 400
 _LOOKED_AT = 65_536
 _INDENT = "\n    "
 
-Line = tuple[float, str, str, str, int, str, float, str]
+Line = tuple[float, str, str, str, int, str, float, str, str]
 
 
 class AccessLog:
@@ -37,10 +37,19 @@ class AccessLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(
-        self, at: float, client: str, method: str, path: str, status: int, reason: str, seconds: float, request_id: str
+        self,
+        at: float,
+        client: str,
+        method: str,
+        path: str,
+        status: int,
+        reason: str,
+        seconds: float,
+        request_id: str,
+        agent: str = "",
     ) -> None:
-        """Remember one finished request."""
-        self._lines.append((at, client, method, path, status, reason, seconds, request_id))
+        """Remember one finished request; `agent` is what the client calls itself."""
+        self._lines.append((at, client, method, path, status, reason, seconds, request_id, agent))
         if len(self._lines) >= FLUSH_LINES:
             self.flush()
         elif self._timer is None:
@@ -63,7 +72,7 @@ class AccessLog:
 
 
 def _written(line: Line) -> str:
-    at, client, method, path, status, reason, seconds, request_id = line
+    at, client, method, path, status, reason, seconds, request_id, agent = line
     # NOTE: a client that encodes the `?` writes its query, with the token in it, into the path.
     if "=" in path or "eyJ" in path:
         path = redacted(path[:LONGEST])
@@ -73,7 +82,17 @@ def _written(line: Line) -> str:
     shown = path if path.isprintable() and path.isascii() else ascii(path)[1:-1]
     took = f"{seconds * 1000:.1f}ms"
     written = f"{clock}Z {client or '-'} {method[:32]} {shown[:512]} {status} {took} {reason[:128] or '-'} {request_id}"
-    return f"{escaped(written)}\n"
+    return f"{escaped(written)} {_agent(agent)}\n"
+
+
+def _agent(agent: str) -> str:
+    """What a client calls itself, in quotes; `-` for one that does not say."""
+    if not agent:
+        return "-"
+    if "=" in agent or "eyJ" in agent or len(agent) >= 64:
+        agent = _KEYS.sub("***", redacted(agent[:LONGEST]))
+    shown = agent if agent.isprintable() and agent.isascii() else ascii(agent)[1:-1]
+    return '"' + escaped(shown[:128]).replace('"', "'") + '"'
 
 
 class RedactingFormatter(logging.Formatter):

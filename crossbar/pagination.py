@@ -25,6 +25,9 @@ class PageRequest(Struct, frozen=True):
 
     `start` is a sealed key as the client sent it, None for the beginning. `asked` says that the client has spoken of
     pages at all. `chunked` is whether to send it in pieces, None for the endpoint's habit, and `chunk` the rows of one.
+
+    With a `number` it is that page of the listing, counted from 1, and never a stream of pieces; `start` has no meaning
+    beside it. With `backward` a page by its key also tells where the page before it begins.
     """
 
     size: int
@@ -34,6 +37,8 @@ class PageRequest(Struct, frozen=True):
     asked: bool = False
     chunked: bool | None = None
     chunk: int | None = None
+    number: int | None = None
+    backward: bool = False
 
 
 class Listing(Struct, frozen=True):

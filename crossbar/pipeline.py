@@ -30,7 +30,7 @@ from .limits.admission import charge
 from .media.incoming import wrong_type
 from .media.uploads import is_upload, receive, refuse_type
 from .mounted import Handover
-from .negotiation import JSON, accepts_body, essence, ranges_over
+from .negotiation import JSON, essence, ranges_over
 from .negotiation import choose as choose_media_type
 from .opening import has_body, open_raw, open_with_body, refuse_oversize
 from .rendering import begin, location, rendered_by, unwrapped
@@ -56,7 +56,7 @@ def open_request(ctx: Context) -> Awaitable[None] | None:
         open_raw(ctx)
         return None
     if ctx.query_string:
-        words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
+        words = ctx.words = parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word)
         ctx.query = dict(words)
         if len(ctx.query) != len(words):
             ctx.dialect.refuse_repeated(words)
@@ -108,11 +108,23 @@ async def _authenticate(ctx: Context) -> None:
         raise refusal
 
 
+def spread(ctx: Context) -> Awaitable[None] | None:
+    """4. One thing or several: each of several is on a walk of its own from here, and they are answered together."""
+    if not ctx.several:
+        return None
+    from .bulk import answer  # PERF: few dialects have such requests
+
+    return answer(ctx, STAGES[STAGES.index(resolve) :])
+
+
 async def resolve(ctx: Context) -> None:
-    """4. What the path names: aliases, what answers at this depth and verb, then every noun, outermost first."""
+    """5. What the path names: aliases, what answers at this depth and verb, then every noun, outermost first."""
     app = ctx.app
     principal = ctx.principal or ANONYMOUS
-    nouns = ctx.dialect.localize(ctx.target.nouns, principal)
+    nouns = ctx.dialect.localize(ctx, ctx.target.nouns)
+    looking = ctx.dialect.look_up(ctx, nouns)
+    if looking is not None:
+        nouns = await looking
     place = ctx.registry.place(nouns, ctx.dialect, ctx.target, ctx.raw_path)
     if ctx.method == "OPTIONS":
         ctx.response_headers.append((b"allow", place.allow.encode()))
@@ -147,7 +159,7 @@ async def resolve(ctx: Context) -> None:
 
 
 def authorize(ctx: Context) -> Awaitable[None] | None:
-    """6. May they: the tenant rule, then every noun's endpoint, then the authorizers; none can grant past another."""
+    """7. May they: the tenant rule, then every noun's endpoint, then the authorizers; none can grant past another."""
     asked = [endpoint for endpoint, _ in ctx.resolved if ctx.tenant is None or "authorize" in endpoint.overrides]
     return _authorize(ctx, asked) if asked or ctx.app.authorizers else None
 
@@ -164,7 +176,7 @@ async def _authorize(ctx: Context, asked: list[Endpoint]) -> None:
 
 
 def negotiate(ctx: Context) -> None:
-    """7. Which representation goes out, and whether the body that came in is of a type accepted here."""
+    """8. Which representation goes out, and whether the body that came in is of a type accepted here."""
     bound = ctx.bound
     if bound is None:
         return
@@ -189,13 +201,13 @@ def negotiate(ctx: Context) -> None:
         sent = essence(ctx.header(b"content-type") or JSON)
         if bound.route.slot is not None and ctx.verb != "DELETE":
             raise wrong_type((bound.route.slot,), sent)
-        if not accepts_body(sent) and not ranges_over(bound.endpoint.accepts, sent):
+        if not ctx.dialect.reads(sent) and not ranges_over(bound.endpoint.accepts, sent):
             accepted = ", ".join([JSON, *bound.endpoint.accepts])
             raise UnsupportedMediaType(f"send {accepted}", cause=sent)
 
 
 def validate(ctx: Context) -> Awaitable[None] | None:
-    """8. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
+    """9. Is it right: preconditions, the data out of the envelope, then the endpoint's own rules."""
     bound = ctx.bound
     if bound is None or ctx.verb == "GET" or bound.endpoint.raw:
         return None
@@ -203,7 +215,7 @@ def validate(ctx: Context) -> Awaitable[None] | None:
         refuse_stale(ctx, bound.endpoint.etag(ctx, ctx.found))
     if ctx.unread:
         return _receive(ctx)
-    if not bound.endpoint.accepts or accepts_body(essence(ctx.header(b"content-type") or JSON)):
+    if not bound.endpoint.accepts or ctx.dialect.reads(essence(ctx.header(b"content-type") or JSON)):
         ctx.body = ctx.dialect.data(ctx)
     return _check(ctx, bound)
 
@@ -223,7 +235,7 @@ def _check(ctx: Context, bound: Bound) -> Awaitable[None] | None:
 
 
 def execute(ctx: Context) -> Awaitable[None]:
-    """9. Do it, between the hooks of other modules."""
+    """10. Do it, between the hooks of other modules."""
     return _execute(ctx) if ctx.once is None else execute_once(ctx, ctx.once, _execute)
 
 
@@ -242,7 +254,7 @@ async def _execute(ctx: Context) -> None:
 
 
 def render(ctx: Context) -> Awaitable[None] | None:
-    """10. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
+    """11. The answer in its media type, inside the dialect's envelope; nothing if the client has it already."""
     bound = ctx.bound
     if bound is None:
         ctx.status = 204
@@ -277,6 +289,7 @@ STAGES: tuple[Stage, ...] = (
     tokenize,
     open_request,
     authenticate,
+    spread,
     resolve,
     charge,
     authorize,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .dispatch import CROSSBAR, Dispatch, Place, Wording
 from .endpoint import Endpoint
@@ -102,6 +102,8 @@ class Registry:
         self.active = 0
         self.retired: Callable[[], None] | None = None
         self._dispatch: dict[str, dict[str, Dispatch]] = {}
+        # What others have worked out from the endpoints, such as dialects; forgotten when one is added.
+        self.worked_out: dict[object, Any] = {}
         for endpoint in endpoints:
             self.add(endpoint, type(endpoint).__module__)
 
@@ -131,13 +133,14 @@ class Registry:
         if endpoint.raw:
             self.raw |= {name}
         self._dispatch.clear()
+        self.worked_out.clear()
         self.literals = dict(_literals(self.names))
 
     def dispatch(self, wording: Wording) -> dict[str, Dispatch]:
         """What answers where, by the name of the noun, in the verbs of a dialect."""
         found = self._dispatch.get(wording.name)
         if found is None:
-            found = {name: Dispatch(endpoint, wording.verbs) for name, endpoint in self.names.items()}
+            found = {name: Dispatch(endpoint, wording) for name, endpoint in self.names.items()}
             self._dispatch[wording.name] = found
         return found
 
@@ -147,25 +150,26 @@ class Registry:
         `target` and `raw_path` are what the nouns were read from.
         """
         if not nouns:
-            raise self._unknown(target, nouns, (), raw_path)
+            raise self._unknown(wording, target, nouns, (), raw_path)
         last, before = nouns[-1], nouns[:-1]
         for position, noun in enumerate(before):
             endpoint = self.names[noun.name]
             least, most = endpoint.depths
             if not max(least, 1) <= len(noun.args) <= most:
-                raise self._unknown(target, nouns[: position + 1], noun.args[most:], raw_path)
+                raise self._unknown(wording, target, nouns[: position + 1], noun.args[most:], raw_path)
             if isinstance(endpoint, Absent):
-                raise Unavailable(f"the endpoint {noun.name!r} {endpoint.why}", retry=30)
+                raise Unavailable(f"the endpoint {wording.word(noun.name)!r} {endpoint.why}", retry=30)
             child = self.names[nouns[position + 1].name]
             if not endpoint.tenants and not self._is_parent(noun.name, nouns[position + 1 :]):
                 raise NotFound(
-                    f"{child.name!r} does not answer below {noun.name!r}",
+                    f"{wording.word(child.name)!r} does not answer below {wording.word(noun.name)!r}",
                     word="faulty_request",
-                    details=_extent(target, nouns),
+                    details=_extent(wording, target, nouns),
                 )
         place = self.dispatch(wording)[last.name].at(last.args)
         if place is None:
-            raise self._unknown(target, nouns, last.args[self.names[last.name].depths[1] :], raw_path)
+            surplus = last.args[self.names[last.name].depths[1] :]
+            raise self._unknown(wording, target, nouns, surplus, raw_path)
         return place
 
     def match(
@@ -226,22 +230,25 @@ class Registry:
                 return True
         return False
 
-    def _unknown(self, target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...], raw_path: bytes) -> NotFound:
+    def _unknown(
+        self, wording: Wording, target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...], raw_path: bytes
+    ) -> NotFound:
         """A 404 that says how far the path resolved and which endpoint may have been meant."""
         if not nouns:
             # The chain broke at its first token, or at the one after the alias for the caller's own account.
             tokens = raw_path.decode("latin-1").split("/")[2 if target.version else 1 :]
             surplus = tuple([token for token in tokens if token != ALIAS][:1])
-        nearest = next((near for near in map(self.nearest, surplus) if near), None)
+        words = [wording.word(name) for name in self.names]
+        nearest = {token: near[0] for token in surplus if (near := difflib.get_close_matches(token, words, 1, 0.6))}
         wrong = surplus[0] if surplus else ""
         if nearest:
-            wrong = next(token for token in surplus if self.nearest(token) == nearest)
-            message = f"no endpoint named {wrong!r}; did you mean {nearest!r}?"
+            wrong, nearest_word = next(iter(nearest.items()))
+            message = f"no endpoint named {wrong!r}; did you mean {nearest_word!r}?"
         elif nouns:
-            message = f"nothing answers at {'/'.join([nouns[-1].name, *nouns[-1].args])!r}"
+            message = f"nothing answers at {'/'.join([wording.word(nouns[-1].name), *nouns[-1].args])!r}"
         else:
             message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
-        return NotFound(message, details=_extent(target, nouns, surplus))
+        return NotFound(message, details=_extent(wording, target, nouns, surplus))
 
 
 def _slots(endpoint: Endpoint, origin: str) -> Iterator[tuple[str, Entry]]:
@@ -264,10 +271,12 @@ def _literals(names: dict[str, Endpoint]) -> Iterator[tuple[str, frozenset[str]]
             yield name, shared
 
 
-def _extent(target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()) -> dict[str, list[str]]:
+def _extent(
+    wording: Wording, target: Target, nouns: tuple[Noun, ...], surplus: tuple[str, ...] = ()
+) -> dict[str, list[str]]:
     """How far the path resolved: the version, then each noun with its arguments, without the surplus ones."""
     resolved = [target.version or ""]
     for noun in nouns:
         args = noun.args[: len(noun.args) - len(surplus)] if noun is nouns[-1] else noun.args
-        resolved.append("/".join([noun.name, *args]))
+        resolved.append("/".join([wording.word(noun.name), *args]))
     return {"resolved": resolved}

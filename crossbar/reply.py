@@ -32,15 +32,21 @@ class Columns(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One piece of a listing; `rows.first` and `rows.next` are plain keys, which the dialect seals."""
+    """One piece of a listing; `rows.first`, `rows.next` and `previous` are plain keys, which the dialect seals.
+
+    `total` is how many rows the listing has in all, None if nobody has counted. `previous` is where the page before
+    this one begins, empty for the beginning of the listing, None if there is no such page or nobody has looked.
+    """
 
     rows: Rows
     columns: Columns | None = None
+    total: int | None = None
+    previous: str | None = None
 
     @classmethod
-    def of(cls, rows: list[Body], next: str | None = None, first: str | None = None) -> Page:
+    def of(cls, rows: list[Body], next: str | None = None, first: str | None = None, total: int | None = None) -> Page:
         """A page of rows that do not come from a store."""
-        return cls(Rows(orjson.dumps(rows)[1:-1], len(rows), first, next))
+        return cls(Rows(orjson.dumps(rows)[1:-1], len(rows), first, next), total=total)
 
 
 class Event(NamedTuple):

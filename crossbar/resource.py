@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from .body import refuse_excess
@@ -14,7 +14,7 @@ from .endpoint import Endpoint
 from .errors import BadIdentifier, DefinitionError, InvalidData, Violation
 from .filters import Filter, field_at, put_at, where
 from .listings import listing
-from .media.attachments import attach
+from .media.attachments import attach, shown_files
 from .media.incoming import File
 from .media.slots import define
 from .reply import Answer, Reply
@@ -51,6 +51,10 @@ class Resource(Endpoint):
     """Documents of one kind in the tenant that the path leads into. Say what is true about them; the rest is here."""
 
     provides: ClassVar[tuple[str, ...]] = ("application/json", "text/csv", "application/x-ndjson")
+    kind: ClassVar[str] = ""
+    """The kind of its documents in the store, which several resources may share; that of its name unless it is set."""
+    only: ClassVar[Mapping[str, str]] = {}
+    """Top-level fields whose values set its documents apart from others of the kind; new ones get them."""
     schema: ClassVar[str] = ""
     """The name of the JSON Schema that a document keeps to; empty for any JSON object."""
     summary: ClassVar[tuple[str, ...] | None] = None
@@ -61,6 +65,8 @@ class Resource(Endpoint):
     """Fields by which modules look documents up, as dotted paths; those of `parents` are added."""
     private_indexes: ClassVar[tuple[str, ...]] = ()
     """The same for fields of the private part."""
+    files_in: ClassVar[str] = ""
+    """The top-level field in which each document lists its files, whatever clients send; empty for none."""
     checks: ClassVar[tuple[Check, ...]] = ()
     """Functions `(ctx, body) -> body`, folded over a valid body from left to right; each may refuse or change it."""
 
@@ -68,14 +74,18 @@ class Resource(Endpoint):
         if not isinstance(cls.attachments, tuple) or isinstance(cls.attachments, Attachment):
             raise DefinitionError(f"{cls.__name__}.attachments must be a tuple, such as ('photo',)")
         cls.attachments = tuple(Attachment(each) if isinstance(each, str) else each for each in cls.attachments)
+        if not isinstance(cls.only, Mapping) or not all(isinstance(value, str) for value in cls.only.values()):
+            raise DefinitionError(f"{cls.__name__}.only must give texts by the names of fields, such as type = 'fax'")
+        if "kind" not in cls.__dict__ and "name" in cls.__dict__:
+            cls.kind = cls.name
         define(cls)
         super().__init_subclass__(**kwargs)
 
     def kinds(self) -> tuple[Kind, ...]:
-        """The one kind, called like the noun."""
+        """The one kind of its documents."""
         owner = (self.owner,) if self.owner else ()
-        indexes = tuple(dict.fromkeys((*self.indexes, *self.parents.values(), *owner)))
-        return (Kind(self.name, self.summary, self.unique, indexes, self.private_indexes),)
+        indexes = tuple(dict.fromkeys((*self.indexes, *self.only, *self.parents.values(), *owner)))
+        return (Kind(self.kind, self.summary, self.unique, indexes, self.private_indexes),)
 
     def tenant(self, ctx: Context) -> str:
         """The tenant whose documents these are; outside of any, what an `anywhere` resource keeps belongs to nobody."""
@@ -83,10 +93,16 @@ class Resource(Endpoint):
 
     async def resolve(self, ctx: Context, id: str) -> None:
         """Load the document into `ctx.found`, if it is the caller's to see, and carries the id of each parent."""
-        document = await ctx.app.store.get(self.tenant(ctx), self.name, id)
-        if document is None or not self._related(ctx, document) or (self.owner and not self.owned(ctx, document)):
+        ctx.found = await self.load(ctx, id)
+        if ctx.found is None:
             raise BadIdentifier(cause=id)
-        ctx.found = document
+
+    async def load(self, ctx: Context, id: str) -> Document | None:
+        """The document with this id, if the path leads to it and it is the caller's to see; else None."""
+        document = await ctx.app.store.get(self.tenant(ctx), self.kind, id)
+        if document is None or not self._related(ctx, document) or (self.owner and not self.owned(ctx, document)):
+            return None
+        return document
 
     async def validate(self, ctx: Context) -> None:
         """Merge a patch into what was found, fill in defaults, check schema and rules, and keep the result."""
@@ -101,6 +117,10 @@ class Resource(Endpoint):
         for path, value in kept_fields(ctx, self, body):
             put_at(body, path, value)
         body.pop("id", None)
+        self._refuse_others(body)
+        body |= self.only
+        if self.files_in:
+            body[self.files_in] = shown_files(ctx.found)
         violations: list[Violation] = []
         if self.schema:
             violations = ctx.app.schemas.compiled(self.schema).check(body)
@@ -117,7 +137,7 @@ class Resource(Endpoint):
 
     async def find(self, ctx: Context) -> Answer:
         """The documents of the tenant, those of the parent if the path names one."""
-        return await listing(ctx, self.tenant(ctx), self.name, *self.of_parent(ctx))
+        return await listing(ctx, self.tenant(ctx), self.kind, *self.of_parent(ctx))
 
     async def create(self, ctx: Context) -> Reply | Answer:
         """Store the body as a new document."""
@@ -149,7 +169,7 @@ class Resource(Endpoint):
 
     def made(self, ctx: Context, body: Body, private: Body | None = None) -> Document:
         """A new document of this resource, with an id of its own, not yet stored."""
-        return Document.of(self.tenant(ctx), self.name, new_id(), body, ctx.now, private)
+        return Document.of(self.tenant(ctx), self.kind, new_id(), {**body, **self.only}, ctx.now, private)
 
     async def store(self, ctx: Context, document: Document, *also: Change) -> Document:
         """Write a document that stands at its revision, together with other changes, and return it as it now is."""
@@ -161,8 +181,9 @@ class Resource(Endpoint):
         return body
 
     def of_parent(self, ctx: Context) -> list[Filter]:
-        """Filters that keep the documents of the parents that the path names; none without a parent."""
-        return [where(field, ctx.parents[noun].id) for noun, field in self._parents_in(ctx)]
+        """Filters that keep the documents of the parents that the path names, and of those what `only` says."""
+        filters = [where(field, ctx.parents[noun].id) for noun, field in self._parents_in(ctx)]
+        return [*filters, *(where(field, value) for field, value in self.only.items())]
 
     def of_caller(self, ctx: Context) -> tuple[Filter, ...]:
         """Filters that keep the documents that the caller may see; none for an administrator, who sees all."""
@@ -177,11 +198,21 @@ class Resource(Endpoint):
         return [(noun, field) for noun, field in self.parents.items() if noun in ctx.parents]
 
     def _related(self, ctx: Context, document: Document) -> bool:
-        """Whether a document carries the id of every parent that the path names."""
+        """Whether a document carries the id of every parent that the path names, and the values of `only`."""
         parents = self._parents_in(ctx) if ctx.parents else []
-        return all(
-            field_at(document.data(), tuple(field.split("."))) == ctx.parents[noun].id for noun, field in parents
+        if not parents and not self.only:
+            return True
+        data = document.data()
+        return all(data.get(field) == value for field, value in self.only.items()) and all(
+            field_at(data, tuple(field.split("."))) == ctx.parents[noun].id for noun, field in parents
         )
+
+    def _refuse_others(self, body: Body) -> None:
+        """Refuse a document that says it is one of those that another resource has."""
+        for field, value in self.only.items():
+            if body.get(field) not in (None, value):
+                told = f"documents of {self.name} have {value!r} here: leave it out"
+                raise InvalidData(field, "enum", told, target=[value], value=body[field])
 
     def _refuse_reserved(self, ctx: Context, id: Any) -> None:
         """Refuse an id that no path could reach, because it would be read as the name of an endpoint."""

@@ -31,9 +31,7 @@ _UNWILLING = 5.0  # seconds that code may take to end when its client has gone, 
 async def respond(ctx: Context, receive: Receive, send: Send) -> None:
     """Send the response that the context holds, or have the one sent that it was handed over to."""
     headers = ctx.response_headers
-    headers.append((b"x-request-id", ctx.request_id.encode()))
-    if ctx.charge is not None:
-        headers += ctx.charge.fields()
+    headers += ctx.dialect.fields(ctx)
     app = ctx.app
     if app.cors is not None:
         app.cors.mark(ctx, headers)

@@ -68,7 +68,10 @@ def own(ctx: Context, field: str) -> tuple[Filter, ...]:
 
 def own_of_kind(ctx: Context, kind: str) -> tuple[Filter, ...]:
     """Filters that keep what belongs to the caller among the documents of a kind, as its endpoint says."""
-    endpoint = ctx.registry.names.get(kind)
+    endpoint = ctx.bound.endpoint if ctx.bound is not None else None
+    # NOTE: of endpoints that share a kind, one may be out of order; its documents belong to whom they belonged to.
+    if getattr(endpoint, "kind", None) != kind:
+        endpoint = ctx.registry.names.get(kind)
     return own(ctx, endpoint.owner) if endpoint is not None else ()
 
 

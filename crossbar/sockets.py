@@ -101,7 +101,7 @@ class _Line:
             self._ctx.status = 101
             self.accepted.set()
             if self._ctx.charge is not None:
-                message = {**message, "headers": [*message.get("headers", ()), *self._ctx.charge.fields()]}
+                message = {**message, "headers": [*message.get("headers", ()), *self._ctx.dialect.fields(self._ctx)]}
         elif kind == "websocket.http.response.start":
             self._ctx.status, self._closed = message["status"], True
         elif kind == "websocket.close":
@@ -128,9 +128,7 @@ class _Line:
                 return
             payload = ctx.payload if isinstance(ctx.payload, bytes) else b""
             headers = [*ctx.response_headers, (b"content-length", b"%d" % len(payload))]
-            headers.append((b"x-request-id", ctx.request_id.encode()))
-            if ctx.charge is not None:
-                headers += ctx.charge.fields()
+            headers += ctx.dialect.fields(ctx)
             secure(headers)
             await ctx.send({"type": "websocket.http.response.start", "status": status, "headers": headers})
             await ctx.send({"type": "websocket.http.response.body", "body": payload})

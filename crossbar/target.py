@@ -88,15 +88,19 @@ def chain(
     endpoints: Container[str],
     greedy: Container[str] = (),
     literals: Mapping[str, Container[str]] = _NONE,
+    alias: str | None = ALIAS,
 ) -> tuple[Noun, ...]:
-    """The nouns that tokens without a version spell, empty if the first of them opens none."""
+    """The nouns that tokens without a version spell, empty if the first of them opens none.
+
+    `alias` is the word that stands for the caller's own account, None if there is none.
+    """
     # PERF: one pass over the tokens; `_new` skips the keyword handling of a named tuple's constructor.
     nouns: list[Noun] = []
     name = None
     args: list[str] = []
     following = iter(tokens)
     for token in following:
-        if token in endpoints or (token == ALIAS and (name is None or name == ALIAS)):
+        if token in endpoints or (token == alias and (name is None or name == alias)):
             if name is not None:
                 if literals and not args and token in literals.get(name, ()):
                     args.append(token)
@@ -106,7 +110,7 @@ def chain(
             args = []
             if token in greedy:
                 args.extend(following)
-        elif name is None or name == ALIAS:
+        elif name is None or name == alias:
             return ()
         else:
             args.append(token)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ACCOUNTS = Kind(
     "accounts",
-    summary=("name", "realm", "enabled"),
-    unique=("name", "realm"),
+    summary=("name", "realm", "enabled", "prefix"),
+    unique=("name", "realm", "prefix"),
     private_indexes=("parent", "login_name"),
 )
 _REMEMBERED = 10_000

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from .context import Context
+from .context import Answered, Context
 from .dialects import choose
 from .errors import Fault, Refusal, TimedOut
 from .failures import refusal_for
@@ -29,6 +29,8 @@ async def walk(ctx: Context, stages: tuple[Stage, ...] = STAGES) -> None:
             waiting = stage(ctx)
             if waiting is not None:
                 await waiting
+    except Answered:
+        return
     except ctx.app.propagate:
         raise
     except BaseException as error:

@@ -57,8 +57,8 @@ class Accounts(Resource):
     name = "accounts"
     anywhere = True
     schema = "accounts"
-    summary = ("name", "realm", "enabled")
-    unique = ("name", "realm")
+    summary = ("name", "realm", "enabled", "prefix")
+    unique = ("name", "realm", "prefix")
     indexes = ("id",)  # a new account looks whether its parent is still there
     private_indexes = ("parent", "login_name")
     tenants = True

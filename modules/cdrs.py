@@ -10,7 +10,7 @@ class Cdrs(Resource):
 
     name = "cdrs"
     schema = "cdrs"
-    parents = {"users": "owner_id"}
+    parents = {"users": "owner_id", "extensions": "owner_id"}
     chunked = True
     indexes = ("interaction_id",)
     private_indexes = ("head",)

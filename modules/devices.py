@@ -17,7 +17,7 @@ class Devices(Resource):
     name = "devices"
     schema = "devices"
     summary = ("name", "device_type", "mac_address", "owner_id", "enabled")
-    parents = {"users": "owner_id"}
+    parents = {"users": "owner_id", "extensions": "owner_id"}
     unique = ("mac_address", "sip.username")
     checks = (normal_mac,)
     owner = "owner_id"

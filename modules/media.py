@@ -118,7 +118,7 @@ class Media(Resource):
         if isinstance(found, Stream):
             return Stream(_each_as_ids(found.rows()))
         assert isinstance(found, Page)
-        return Page(_as_ids(found.rows))
+        return Page(_as_ids(found.rows), total=found.total, previous=found.previous)
 
 
 async def _each_as_ids(pieces: AsyncIterator[Rows]) -> AsyncIterator[Rows]:

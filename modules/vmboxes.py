@@ -46,7 +46,7 @@ class Vmboxes(Resource):
     name = "vmboxes"
     schema = "vmboxes"
     summary = ("name", "mailbox", "owner_id")
-    parents = {"users": "owner_id"}
+    parents = {"users": "owner_id", "extensions": "owner_id"}
     unique = ("mailbox",)
     indexes = ("id",)  # a new message looks whether its box is still there
     owner = "owner_id"
@@ -78,7 +78,7 @@ class Vmboxes(Resource):
         if isinstance(boxes, Stream):
             return Stream(self._each_counted(ctx, boxes.rows()))
         assert isinstance(boxes, Page)
-        return Page(await self._counted(ctx, boxes.rows))
+        return Page(await self._counted(ctx, boxes.rows), total=boxes.total, previous=boxes.previous)
 
     async def _each_counted(self, ctx: Context, pieces: AsyncIterator[Rows]) -> AsyncIterator[Rows]:
         async for rows in pieces:

@@ -15,6 +15,7 @@ ORDER = (
         "walk",
         "examples",
         "modules",
+        "dialects",
         "contract",
         "embedding",
         "protocol",

@@ -25,9 +25,10 @@ from crossbar import (
     enabled,
     login_name,
 )
-from crossbar.auth import ANONYMOUS, ISSUER, Tokens
+from crossbar.auth import ANONYMOUS, Tokens
 from crossbar.passwords import Hasher, find_user, password_secrets, wire_credentials
 from crossbar.settings import Auth
+from crossbar.signed import ISSUER
 from crossbar.stores.memory import MemoryStore
 from crossbar.tenants import Tenants
 from crossbar.testing import NOW, Client, Clock, World, scope_of, small_world

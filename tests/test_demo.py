@@ -166,10 +166,10 @@ def test_no_document_is_there_twice(documents: list[Document]) -> None:
 
 
 def test_ids_are_well_formed(documents: list[Document]) -> None:
-    """32 hex digits, behind the month for records; the body carries the same id."""
+    """32 hex digits, behind the month for records, and a word for limits; the body carries the same id."""
+    forms = {"cdrs": r"\d{6}-[0-9a-f]{32}", "api_keys": "[0-9a-f]{64}", "limits": "limits"}
     for document in documents:
-        form = {"cdrs": r"\d{6}-[0-9a-f]{32}", "api_keys": "[0-9a-f]{64}"}.get(document.kind, "[0-9a-f]{32}")
-        assert re.fullmatch(form, document.id)
+        assert re.fullmatch(forms.get(document.kind, "[0-9a-f]{32}"), document.id)
         assert document.body.startswith(b'{"id":"%s"' % document.id.encode())
 
 
@@ -182,7 +182,7 @@ def test_times_are_in_the_past(documents: list[Document]) -> None:
     "kind",
     [
         *("accounts", "users", "devices", "callflows", "cdrs", "groups", "menus", "lists"),
-        *("temporal_rules", "directories", "webhooks"),
+        *("temporal_rules", "directories", "webhooks", "recordings", "limits", "applications"),
     ],
 )
 def test_bodies_are_valid(kinds: dict[str, list[Document]], kind: str) -> None:
@@ -192,18 +192,18 @@ def test_bodies_are_valid(kinds: dict[str, list[Document]], kind: str) -> None:
     assert [found for _, body in bodies(kinds[kind]) if (found := schema.check(body))] == []
 
 
-@pytest.mark.parametrize("field", ["name", "realm"])
+@pytest.mark.parametrize("field", ["name", "realm", "prefix"])
 def test_accounts_differ(kinds: dict[str, list[Document]], field: str) -> None:
-    """Logins find an account by either."""
+    """Logins find an account by name or realm, full numbers by its prefix."""
     found = [body[field].lower() for _, body in bodies(kinds["accounts"])]
     assert len(set(found)) == len(found)
 
 
 def test_names_of_a_tenant_differ(kinds: dict[str, list[Document]]) -> None:
-    """User names, MAC addresses, SIP user names and the numbers of callflows occur once in an account."""
+    """User names, extensions, MAC addresses, SIP user names and the numbers of callflows occur once in an account."""
     found: list[tuple[str, str, str]] = []
     for tenant, body in bodies(kinds["users"]):
-        found.append((tenant, "user", body["username"].lower()))
+        found += [(tenant, "user", body["username"].lower()), (tenant, "extension", body["number"])]
     for tenant, body in bodies(kinds["devices"]):
         found += [(tenant, "mac", body["mac_address"])] if "mac_address" in body else []
         found += [(tenant, "sip", body["sip"]["username"])] if "sip" in body else []
@@ -256,7 +256,9 @@ def test_callflows_lead_somewhere(kinds: dict[str, list[Document]]) -> None:
 
 
 def test_groups_and_directories_have_members_who_exist(kinds: dict[str, list[Document]]) -> None:
-    """Groups list users and devices, directories users, and users say which callflow a directory leads to."""
+    """Groups list users and devices, directories users; users say in which group they are, and to which callflow a
+    directory leads.
+    """
     wanted: list[tuple[str, str, str]] = []
     for tenant, body in bodies(kinds["groups"]):
         wanted += [(tenant, f"{end['type']}s", id) for id, end in body["endpoints"].items()]
@@ -264,10 +266,11 @@ def test_groups_and_directories_have_members_who_exist(kinds: dict[str, list[Doc
         wanted += [(tenant, "users", id) for id in body["users"]]
     for tenant, body in bodies(kinds["users"]):
         wanted += [(tenant, "directories", id) for id in body.get("directories", {})]
+        wanted.append((tenant, "groups", body["extension_group_id"]))
         wanted += [(tenant, "callflows", id) for id in body.get("directories", {}).values()]
     known = {
         (document.tenant, kind, document.id)
-        for kind in ("users", "devices", "directories", "callflows")
+        for kind in ("users", "devices", "directories", "callflows", "groups")
         for document in kinds[kind]
     }
     assert set(wanted) <= known

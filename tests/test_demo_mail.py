@@ -7,6 +7,7 @@ import struct
 import wave
 import zlib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,12 @@ from crossbar.demo.files import page, picture, sound
 from crossbar.demo.loading import load_demo
 from crossbar.demo.mail import file_of
 from crossbar.routes import Attachment
+from crossbar.schema import Schemas
 from crossbar.stores import Query
 from crossbar.testing import QUICK, Client, make_app
 
 NOW = 1_790_000_000
+SCHEMAS = Path(__file__).parents[1] / "modules" / "schemas"
 RECIPE = load_recipe(records=0)
 HOME = demo_account_id(RECIPE)
 IDS = ("0" * 32, "f" * 32, "0123456789abcdef0123456789abcdef", "ca" * 16)
@@ -37,6 +40,11 @@ def documents() -> list[Document]:
     return list(demo_documents(RECIPE, now=NOW, secrets=lambda username, password: {}))
 
 
+def of_type(documents: list[Document], type: str) -> list[Document]:
+    """Give the messages of a type."""
+    return [each for each in documents if each.kind == "messages" and each.data()["type"] == type]
+
+
 def test_everybody_has_a_mailbox(documents: list[Document]) -> None:
     """With the number of their extension, once in each account."""
     people = {(each.tenant, each.id): each.data() for each in documents if each.kind == "users"}
@@ -50,7 +58,7 @@ def test_everybody_has_a_mailbox(documents: list[Document]) -> None:
 def test_messages_are_in_boxes(documents: list[Document]) -> None:
     """Each is in a box of the demo account, belongs to its owner, and was left before now."""
     boxes = {each.id: each.data() for each in documents if each.kind == "vmboxes" and each.tenant == HOME}
-    messages = [each for each in documents if each.kind == "messages"]
+    messages = of_type(documents, "voicemail")
     assert RECIPE.media.voicemails == len(messages)
     for message in messages:
         body = message.data()
@@ -69,12 +77,32 @@ def test_prompts_are_there_in_two_languages(documents: list[Document]) -> None:
 
 def test_faxes_are_in_several_folders(documents: list[Document]) -> None:
     """Sent, received, and one still to go if the recipe has an odd number of them."""
-    assert {"inbox", "outbox"} == {each.data()["folder"] for each in documents if each.kind == "faxes"}
+    assert {"inbox", "outbox"} == {each.data()["folder"] for each in of_type(documents, "fax")}
     odd = load_recipe(records=0, media={"faxes": 3})
-    made = demo_documents(odd, now=NOW, secrets=lambda username, password: {})
-    assert Counter(outbox=1, inbox=1, outgoing=1) == Counter(
-        each.data()["folder"] for each in made if each.kind == "faxes"
-    )
+    made = list(demo_documents(odd, now=NOW, secrets=lambda username, password: {}))
+    assert Counter(outbox=1, inbox=1, outgoing=1) == Counter(each.data()["folder"] for each in of_type(made, "fax"))
+
+
+def test_texts_go_both_ways(documents: list[Document]) -> None:
+    """Half of them came in, some have a picture, and each says of whom it is."""
+    texts = [each.data() for each in of_type(documents, "sms")]
+    people = {each.id for each in documents if each.kind == "users" and each.tenant == HOME}
+    assert Counter(inbound=20, outbound=20) == Counter(each["direction"] for each in texts)
+    assert 8 == sum(bool(each["attachments"]) for each in texts)
+    assert {each["owner_id"] for each in texts} <= people
+
+
+@pytest.mark.parametrize(("type", "name"), [("voicemail", "messages"), ("fax", "faxes"), ("sms", "sms")])
+def test_messages_are_as_if_they_were_sent(documents: list[Document], type: str, name: str) -> None:
+    """They keep to the schema of their type, and list the files that they get."""
+    schema = Schemas({path.stem: path.read_bytes for path in SCHEMAS.glob("*.json")}).compiled(name)
+    for document in of_type(documents, type):
+        assert [] == schema.check(document.data())
+        file = file_of(document)
+        listed = document.data()["attachments"]
+        assert ([] if file is None else [(file.name, file.content_type, len(file.content))]) == [
+            (each["name"], each["content_type"], each["size"]) for each in listed
+        ]
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -142,18 +170,20 @@ async def test_they_can_be_fetched() -> None:
     with pytest.raises(KeyboardInterrupt):
         await load_demo(app.store, app.hasher, RECIPE, tell=tell, **options)  # type: ignore[arg-type]
     counts = await load_demo(app.store, app.hasher, RECIPE, tell=lambda done, total: None, **options)  # type: ignore[arg-type]
-    assert (120, 14, 12) == (counts["messages"], counts["media"], counts["faxes"])
+    assert (120 + 12 + 40, 14) == (counts["messages"], counts["media"])
     account = await app.tenants.account(HOME)
     assert account is not None
     client = Client(app, app.tokens.mint(account, None, "cb_api_auth"))
     for noun, path, start in (
-        ("messages", "raw", b"RIFF"),
+        ("messages", "content/{file}", b""),
         ("media", "raw", b"RIFF"),
         ("faxes", "attachments/fax.pdf", b"%PDF"),
     ):
-        (row,) = (await client.get(f"/accounts/{HOME}/{noun}?page_size=1")).data
-        found = await client.get(f"/accounts/{HOME}/{noun}/{row['id']}/{path}")
-        assert (200, start) == (found.status, found.body[:4])
+        rows = (await client.get(f"/accounts/{HOME}/{noun}?page_size=50")).data
+        row = next(row for row in rows if row.get("attachments", True))
+        file = row["attachments"][0]["id"] if "attachments" in row else ""
+        found = await client.get(f"/accounts/{HOME}/{noun}/{row['id']}/{path.format(file=file)}")
+        assert (200, True) == (found.status, found.body.startswith(start))
     people = await app.store.find(Query(HOME, "users", limit=100))
     photos = [each for each in people if files_of(each, Attachment("photo"))]
     assert RECIPE.media.photos == len(photos)

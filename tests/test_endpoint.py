@@ -10,7 +10,7 @@ import pytest
 
 from crossbar import Answer, Context, Endpoint, Resource, action
 from crossbar.dialects.crossbar import CrossbarDialect
-from crossbar.dispatch import Dispatch
+from crossbar.dispatch import Dispatch, Verbs
 from crossbar.errors import DefinitionError
 from crossbar.routes import OPERATIONS, VERBS
 
@@ -116,7 +116,7 @@ def fresh(spelling: str) -> Method:
 
 def dispatch(cls: type[Endpoint], verbs: Mapping[str, str] = KAZOO) -> Dispatch:
     """Give what an endpoint of that class answers, in the verbs of a dialect."""
-    return Dispatch(cls(), verbs)
+    return Dispatch(cls(), Verbs("tried", verbs))
 
 
 def answering(cls: type[Endpoint], path: str, verbs: Mapping[str, str] = KAZOO) -> dict[str, str]:
@@ -455,7 +455,7 @@ def test_writes_are_validated() -> None:
 def test_an_action_at_the_noun_itself() -> None:
     """A verb alone is an action where the noun stands; a dialect that creates with this verb does that instead."""
     made = type("Things", (Endpoint,), {"name": "things", "create": at_noun, "change": action("POST")(_another())})()
-    kazoo, ringcentral = Dispatch(made, KAZOO).at(()), Dispatch(made, RINGCENTRAL).at(())
+    kazoo, ringcentral = dispatch(type(made)).at(()), dispatch(type(made), RINGCENTRAL).at(())
     assert kazoo is not None
     assert ringcentral is not None
     assert {"PUT": "create", "POST": "change"} == {verb: bound.route.name for verb, bound in kazoo.verbs.items()}

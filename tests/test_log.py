@@ -189,17 +189,38 @@ def line_of(**facts: Any) -> str:
     told = {"at": 0.0, "client": "::1", "method": "GET", "path": "/", "status": 200, "reason": "", "seconds": 0.1}
     stream = io.StringIO()
     lines = AccessLog(stream)
-    lines._lines.append((*(told | facts).values(), "id"))  # type: ignore[arg-type]
+    agent = facts.pop("agent", "")
+    lines._lines.append((*(told | facts).values(), "id", agent))  # type: ignore[arg-type]
     lines.flush()
     return stream.getvalue()
 
 
 def test_a_line_of_access() -> None:
     """What there is to know of a request."""
-    assert "1970-01-01T00:00:00Z ::1 GET /v2 200 100.0ms - id\n" == line_of(path="/v2")
+    assert "1970-01-01T00:00:00Z ::1 GET /v2 200 100.0ms - id -\n" == line_of(path="/v2")
 
 
-@pytest.mark.parametrize("field", ["client", "method", "path", "reason"])
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "RCMobile/3.6.0 (RingCentral; Android/2.6; rev.12345)",
+        "RCMobile/3.6.1 (OfficeAtHand; iOS/6.0; rev.987654)",
+        "Softphone/6.2.0.11632",
+    ],
+)
+def test_a_line_names_the_client(agent: str) -> None:
+    """As it calls itself, in quotes; these are the examples of RingCentral's documentation."""
+    assert line_of(agent=agent).endswith(f' id "{agent}"\n')
+
+
+def test_what_a_client_calls_itself_cannot_break_the_line() -> None:
+    """Quotes, secrets, control characters and sheer length are kept out."""
+    line = line_of(agent='a"b\nc\x1b token=hunter2 ' + "x" * 10_000)
+    assert (1, False, True) == (line.count("\n"), "hunter2" in line, len(line) < 300)
+    assert 2 == line.count('"')
+
+
+@pytest.mark.parametrize("field", ["client", "method", "path", "reason", "agent"])
 @pytest.mark.parametrize("sign", ["\n", "\r", "\x1b", "\0", "\x85"])
 def test_a_line_of_access_is_one_line(field: str, sign: str) -> None:
     """Whatever a field holds."""

@@ -194,6 +194,8 @@ def test_what_changes_the_listing_changes_the_binding(other: Listing) -> None:
         pytest.param(Listing(PageRequest(50, start=SEALED)), id="the start_key itself"),
         pytest.param(Listing(PLAIN.page, fields=("name",)), id="the fields shown"),
         pytest.param(Listing(PLAIN.page, full=True), id="whole documents"),
+        pytest.param(Listing(PageRequest(50, number=3)), id="the number of the page"),
+        pytest.param(Listing(PageRequest(50, backward=True)), id="the way back"),
     ],
 )
 def test_what_may_change_on_the_way(other: Listing) -> None:

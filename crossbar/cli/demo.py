@@ -14,7 +14,7 @@ import rich_click as click
 
 from ..app import Crossbar
 from ..demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe, load_recipe
-from ..demo.loading import Tell, load_demo
+from ..demo.loading import Tell, demo_client, load_demo
 from ..errors import CrossbarError
 from .assembly import assemble, closed_after, config_option, load_settings, shown, store_option
 from .output import Failure, echo
@@ -44,19 +44,21 @@ def command(store: str | None, config: str | None, records: int | None, records_
     recipe = load_recipe(**{key: value for key, value in changes.items() if value is not None})
     app, _ = assemble(settings)
     began = time.perf_counter()
-    counts = asyncio.run(_load_alone(app, recipe))
+    counts, (client_id, client_secret) = asyncio.run(_load_alone(app, recipe))
     for kind, count in counts.most_common():
         echo(f"{count:>9,}  {kind}")
     took = time.perf_counter() - began
     echo(f"{counts.total():>9,}  documents in {took:.1f} seconds, in {shown(settings.store.url)}")
     echo(f"Log in as user {DEMO_USER} of account {DEMO_ACCOUNT} with the password {DEMO_PASSWORD}.")
+    echo(f"Get tokens by OAuth as client {client_id} with the secret {client_secret}.")
 
 
-async def _load_alone(app: Crossbar, recipe: Recipe) -> Counter[str]:
+async def _load_alone(app: Crossbar, recipe: Recipe) -> tuple[Counter[str], tuple[str, str]]:
     async with closed_after(app):
         try:
             await app.start()
-            return await load(app, recipe)
+            counts = await load(app, recipe)
+            return counts, await demo_client(app.store, recipe, int(time.time()))
         except CrossbarError as error:
             raise Failure(str(error)) from None
 

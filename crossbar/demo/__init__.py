@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..stores import Document
+from .applications import application_documents
 from .calls import call_documents, working_hours
 from .flows import flow_documents
 from .mail import mail_documents
@@ -25,6 +26,7 @@ from .office import (
     user_documents,
 )
 from .recipe import Recipe, load_recipe
+from .recorded import recording_documents
 from .tree import DEMO_ACCOUNT, account_documents, plan_accounts
 
 __all__ = [
@@ -48,12 +50,14 @@ def demo_documents(recipe: Recipe, *, now: int, secrets: Secrets) -> Iterator[Do
     accounts = plan_accounts(recipe, now)
     for account in accounts:
         yield from account_documents(account)
+    yield from application_documents(accounts[0], recipe)
     offices = [open_office(account, recipe) for account in accounts]
     for office in offices:
         yield from user_documents(office, recipe, secrets)
         yield from device_documents(office, recipe)
         yield from flow_documents(office, recipe)
         yield from mail_documents(office, recipe, now)
+        yield from recording_documents(office, recipe, now)
         yield from registration_documents(office, recipe, now)
     hours = working_hours(recipe, now)
     for office in offices:

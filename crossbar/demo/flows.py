@@ -122,14 +122,14 @@ def _ring(group: dict[str, Any], children: dict[str, Step]) -> Step:
 
 def _wire(office: Office, recipe: Recipe, rng: Random) -> Switchboard:
     people, phones = office.people, office.phones
-    names = recipe.names.groups[: min(len(people), max(1, len(people) // 6))]
     rooms = [phone for phone in phones if phone.owner is None]
     groups = []
-    for number, name in enumerate(names):
-        members = {person.id: {"type": "user", "weight": 1} for person in people[number :: len(names)][:20]}
-        members |= {phone.id: {"type": "device", "weight": 2} for phone in rooms[number :: len(names)][:2]}
+    many = len(office.groups)
+    for number, (id, name) in enumerate(office.groups):
+        members = {person.id: {"type": "user", "weight": 1} for person in people[number::many][:20]}
+        members |= {phone.id: {"type": "device", "weight": 2} for phone in rooms[number::many][:2]}
         owner = people[number].id
-        groups.append({"id": hex_id(rng), "name": name, "endpoints": members, "music_on_hold": {}, "owner_id": owner})
+        groups.append({"id": id, "name": name, "endpoints": members, "music_on_hold": {}, "owner_id": owner})
     directory = {
         "id": office.directory,
         "name": "Staff",

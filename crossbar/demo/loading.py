@@ -21,15 +21,18 @@ import orjson
 
 from .. import auth
 from ..errors import CrossbarError, StoreUnavailable, UniqueConflict
+from ..keys import SYSTEM, keys_of
 from ..media.files import keep_file
 from ..passwords import USERS, Hasher, wire_credentials
 from ..routes import Attachment
 from ..stores import Body, Change, Document, Insert, Kind, Query, Replace, Store
 from ..tenants import ACCOUNTS
 from . import DEMO_PASSWORD, DEMO_USER, demo_account_id, demo_documents
+from .applications import APPLICATIONS, client_id_of, client_secret_of, with_secret
 from .files import DemoFile
 from .mail import file_of, photo_of
 from .recipe import Recipe
+from .recorded import recorded_file
 
 MARKER = "demo"
 CALLS = "cdrs"
@@ -53,11 +56,18 @@ class NotLoaded(CrossbarError):
 
 async def demo_of(store: Store) -> Demo | None:
     """What the store's marker says, None if the demo data was never loaded into it."""
-    marker = await store.get("", auth.SYSTEM.name, MARKER)
+    marker = await store.get("", SYSTEM.name, MARKER)
     if marker is None:
         return None
     told = marker.data()
     return Demo(told["account_id"], told["user_id"], told.get("complete", True))
+
+
+async def demo_client(store: Store, recipe: Recipe, now: int) -> tuple[str, str]:
+    """The client id of the demo's application, and the secret that it was loaded with."""
+    signing, _ = await keys_of(store, lambda: now)
+    client_id = client_id_of(recipe)
+    return client_id, client_secret_of(signing, client_id)
 
 
 async def has_accounts(store: Store) -> bool:
@@ -86,13 +96,13 @@ async def load_demo(
     `known` are the kinds that the store was opened with. A load that was interrupted goes on with the recipe and the
     time that it began with. NotLoaded if the store holds accounts already.
     """
-    marker = await store.get("", auth.SYSTEM.name, MARKER)
+    marker = await store.get("", SYSTEM.name, MARKER)
     if marker is not None and not marker.data()["complete"]:
         begun = marker.secrets()
         recipe, now = msgspec.convert(begun["recipe"], Recipe), begun["now"]
     elif await has_accounts(store):
         raise NotLoaded("the store already holds accounts, so no demo data was loaded; name another store")
-    signing, _ = await auth.keys_of(store, lambda: now)
+    signing, _ = await keys_of(store, lambda: now)
     made = demo_documents(recipe, now=now, secrets=_secrets(hasher, demo_account_id(recipe)))
     first: list[Document] = []
     for document in made:
@@ -125,7 +135,7 @@ async def _mark(store: Store, documents: Sequence[Document], recipe: Recipe, now
     """Write the marker, with what it takes to go on after an interruption."""
     owner, user = next((each.tenant, each.id) for each in documents if each.kind == USERS and each.private)
     body = {"account_id": owner, "user_id": user, "complete": False}
-    marker = Document.of("", auth.SYSTEM.name, MARKER, body, now, {"recipe": msgspec.to_builtins(recipe), "now": now})
+    marker = Document.of("", SYSTEM.name, MARKER, body, now, {"recipe": msgspec.to_builtins(recipe), "now": now})
     await store.write([Insert(marker)])
     return marker
 
@@ -164,7 +174,7 @@ def _files(documents: Iterable[Document], recipe: Recipe) -> Files:
     people = [each for each in documents if each.kind == USERS and each.tenant == home and not each.private]
     found = {(each.tenant, each.kind, each.id): photo_of(each) for each in people[: recipe.media.photos]}
     for document in documents:
-        file = file_of(document)
+        file = file_of(document) or recorded_file(document)
         if file is not None:
             found[document.tenant, document.kind, document.id] = file
     return found
@@ -212,6 +222,8 @@ def _adapted(signing: bytes, document: Document) -> Document:
         private: Body = document.secrets()
         identity = hashlib.sha256(f"demo identity {document.id}".encode()).hexdigest()[:32]
         return document.with_secrets(private | {"api_key": _api_key(signing, document.id), "identity": identity})
+    if document.kind == APPLICATIONS:
+        return with_secret(signing, document)
     if document.kind == auth.API_KEYS.name:
         found = document.data()
         id = hashlib.sha256(_api_key(signing, found["account_id"]).encode()).hexdigest()

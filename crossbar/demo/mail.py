@@ -1,4 +1,4 @@
-"""Voicemail, media and faxes of the demo data, and the files that belong to them and to people."""
+"""Voicemail, media, faxes and texts of the demo data, and the files that belong to them and to people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ PROMPTS = (
 )
 LANGUAGES = ("en-us", "de-de")
 MUSIC = ("Music on hold", "Busy season")
+TEXTS = (
+    "Are you at your desk? I have a question about the offer.",
+    "Running ten minutes late, please begin without me.",
+    "The parcel is at the front desk.",
+    "Thank you, that was quick!",
+    "Can we move our call to three o'clock?",
+    "The new number works. See you tomorrow.",
+)
 _FOLDERS = ("new", "new", "new", "saved", "saved", "deleted")
+_READ = {"new": "unread", "saved": "read", "deleted": "read"}
 _PDF, _WAV, _PNG = "application/pdf", "audio/wav", "image/png"
 
 
@@ -46,17 +55,23 @@ def mail_documents(office: Office, recipe: Recipe, now: int) -> Iterator[Documen
         yield account.document("media", media, created + number * 60)
     for number in range(recipe.media.faxes):
         sent = now - LONGEST - int(rng.random() * 30 * DAY)
-        yield account.document("faxes", _fax(office, number, sent, recipe, rng), sent)
+        yield account.document("messages", _fax(office, number, sent, recipe, rng), sent)
+    rng = recipe.dice("texts", account.id)
+    for number in range(recipe.media.texts):
+        sent = now - LONGEST - int(rng.random() * 30 * DAY)
+        yield account.document("messages", _text(office, number, sent, recipe, rng), sent)
 
 
 def file_of(document: Document) -> DemoFile | None:
     """The file of one of these documents; None for all others."""
-    if document.kind not in ("messages", "media", "faxes"):
+    if document.kind not in ("messages", "media"):
         return None
     body = document.data()
-    if document.kind == "faxes":
-        lines = (f"From: {body['from_name']} {body['from_number']}", f"To: {body['to_number']}", "", "Made up.")
-        return DemoFile("attachments", "fax.pdf", _PDF, page(*lines), many=True)
+    if body.get("type") == "fax":
+        return DemoFile("attachments", "fax.pdf", _PDF, _page(body), many=True)
+    if body.get("type") == "sms":
+        sent_along = DemoFile("content", "picture.png", _PNG, picture(document.id), many=True)
+        return sent_along if body["attachments"] else None
     name = "voicemail.wav" if document.kind == "messages" else f"{body.get('prompt_id') or 'music'}.wav"
     return DemoFile("raw", name, _WAV, sound(document.id, _milliseconds(document.id)))
 
@@ -73,6 +88,15 @@ def _milliseconds(id: str) -> int:
 def _facts(id: str) -> dict[str, Any]:
     """What a document says of its sound: a WAV file has 44 bytes before its samples."""
     return {"content_type": _WAV, "content_length": 44 + 8 * _milliseconds(id)}
+
+
+def _listed(id: str, name: str, content_type: str, size: int) -> list[dict[str, Any]]:
+    """What a message says of its one file."""
+    return [{"id": id, "content_type": content_type, "size": size, "name": name}]
+
+
+def _page(fax: dict[str, Any]) -> bytes:
+    return page(f"From: {fax['from_name']} {fax['from_number']}", f"To: {fax['to_number']}", "", "Made up.")
 
 
 def _box(id: str, person: Person, timezone: str, rng: Random) -> dict[str, Any]:
@@ -101,12 +125,16 @@ def _box(id: str, person: Person, timezone: str, rng: Random) -> dict[str, Any]:
 
 def _message(box: str, person: Person, left: int, recipe: Recipe, rng: Random) -> dict[str, Any]:
     id, (name, number) = hex_id(rng), _stranger(recipe, rng)
+    facts, folder = _facts(id), pick(rng, _FOLDERS)
     return {
         "id": id,
+        "type": "voicemail",
+        "direction": "inbound",
         "media_id": id,
         "source_id": box,
         "owner_id": person.id,
-        "folder": pick(rng, _FOLDERS),
+        "folder": folder,
+        "read_status": _READ[folder],
         "timestamp": gregorian(left),
         "caller_id_name": name,
         "caller_id_number": number,
@@ -114,7 +142,8 @@ def _message(box: str, person: Person, left: int, recipe: Recipe, rng: Random) -
         "to": f"{person.direct}@carrier.example.com",
         "call_id": f"{rng.getrandbits(128):032x}",
         "length": _milliseconds(id),
-        **_facts(id),
+        **facts,
+        "attachments": _listed("raw", "voicemail.wav", _WAV, facts["content_length"]),
     }
 
 
@@ -142,8 +171,13 @@ def _fax(office: Office, number: int, sent: int, recipe: Recipe, rng: Random) ->
     ours = {"name": person.name, "number": person.direct}
     theirs = {"name": name, "number": other}
     source, target = (theirs, ours) if inward else (ours, theirs)
-    return {
+    fax = {
         "id": hex_id(rng),
+        "type": "fax",
+        "direction": "inbound" if inward else "outbound",
+        "from": source["number"],
+        "to": target["number"],
+        "read_status": "unread" if inward else "read",
         "from_name": source["name"],
         "from_number": source["number"],
         "to_name": target["name"],
@@ -155,6 +189,29 @@ def _fax(office: Office, number: int, sent: int, recipe: Recipe, rng: Random) ->
         "owner_id": person.id,
         "retries": 1,
         "attempts": 0 if waits else 1,
+    }
+    return fax | {"attachments": _listed("fax.pdf", "fax.pdf", _PDF, len(_page(fax)))}
+
+
+def _text(office: Office, number: int, sent: int, recipe: Recipe, rng: Random) -> dict[str, Any]:
+    """Every second one was received, and every fifth has a picture."""
+    person, id = pick(rng, office.people), hex_id(rng)
+    _, other = _stranger(recipe, rng)
+    inward = number % 2 == 1
+    folder = pick(rng, _FOLDERS) if inward else "saved"
+    return {
+        "id": id,
+        "type": "sms",
+        "direction": "inbound" if inward else "outbound",
+        "from": other if inward else person.direct,
+        "to": person.direct if inward else other,
+        "text": pick(rng, TEXTS),
+        "folder": folder,
+        "read_status": _READ[folder],
+        "status": "received" if inward else "delivered",
+        "timestamp": gregorian(sent),
+        "owner_id": person.id,
+        "attachments": [] if number % 5 else _listed("picture.png", "picture.png", _PNG, len(picture(id))),
     }
 
 

@@ -68,11 +68,15 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """An account with the people and phones that its other documents point to; `flows` are callflow ids."""
+    """An account with the people and phones that its other documents point to.
+
+    `groups` are those that people are members of in turn, each with its name; `flows` are callflow ids.
+    """
 
     account: Account
     people: tuple[Person, ...]
     phones: tuple[Phone, ...]
+    groups: tuple[tuple[str, str], ...]
     directory: str
     flows: tuple[str, ...]
 
@@ -106,6 +110,7 @@ def open_office(account: Account, recipe: Recipe) -> Office:
         account,
         people,
         tuple(_install(account, recipe, people, rng)),
+        groups=tuple(_divide(account, recipe, people)),
         directory=hex_id(rng),
         flows=tuple(hex_id(rng) for _ in range(account.callflows)),
     )
@@ -130,6 +135,9 @@ def user_documents(office: Office, recipe: Recipe, secrets: Secrets) -> Iterator
             "timezone": account.timezone,
             "language": account.language,
             "presence_id": person.extension,
+            "number": person.extension,
+            "extension_type": "phone",
+            "extension_group_id": office.groups[number % len(office.groups)][0],
             "vm_to_email_enabled": rng.random() < 0.7,
             "caller_id": {
                 "internal": {"name": person.name[:35], "number": person.extension},
@@ -243,6 +251,13 @@ def _hire(account: Account, recipe: Recipe, rng: Random) -> Iterator[Person]:
             direct=own[0] if own else "",
             enabled=admin or rng.random() < _ENABLED,
         )
+
+
+def _divide(account: Account, recipe: Recipe, people: tuple[Person, ...]) -> Iterator[tuple[str, str]]:
+    """The ids and names of the groups: one for six people, while there are names."""
+    rng = recipe.dice("groups", account.id)
+    for name in recipe.names.groups[: min(len(people), max(1, len(people) // 6))]:
+        yield hex_id(rng), name
 
 
 def _install(account: Account, recipe: Recipe, people: tuple[Person, ...], rng: Random) -> Iterator[Phone]:

@@ -50,7 +50,9 @@ class Media(Struct, frozen=True, forbid_unknown_fields=True):
 
     voicemails: Count = 0
     faxes: Count = 0
+    texts: Count = 0
     photos: Count = 0
+    recordings: Count = 0
 
 
 class Names(Struct, frozen=True, forbid_unknown_fields=True):

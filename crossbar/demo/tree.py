@@ -20,6 +20,7 @@ DAY = 86_400
 DEMO_ACCOUNT = "demo"
 DOMAIN = "example.com"
 MASTER, RESELLER, CUSTOMER, DEPARTMENT = range(4)
+FIRST_PREFIX = 1800
 
 Item = TypeVar("Item")
 
@@ -46,6 +47,11 @@ class Account:
     callflows: int
     records: int
     direct: tuple[str, ...]
+
+    @property
+    def prefix(self) -> str:
+        """The digits that stand for the account in full numbers."""
+        return str(FIRST_PREFIX + self.number)
 
     def document(
         self, kind: str, body: Mapping[str, Any], created: int, private: bytes | Mapping[str, Any] | None = None
@@ -107,12 +113,13 @@ def plan_accounts(recipe: Recipe, now: int) -> list[Account]:
 
 
 def account_documents(account: Account) -> Iterator[Document]:
-    """The account itself, and the document by which its API key is found."""
+    """The account itself, its limits, and the document by which its API key is found."""
     first = {"sent_initial_call": account.records > 0, "sent_initial_registration": True}
     body = {
         "id": account.id,
         "name": account.name,
         "realm": account.realm,
+        "prefix": account.prefix,
         "enabled": True,
         "timezone": account.timezone,
         "language": account.language,
@@ -136,6 +143,10 @@ def account_documents(account: Account) -> Iterator[Document]:
     found = {"id": key, "account_id": account.id}
     created = account.created
     yield Document("", "accounts", account.id, orjson.dumps(body), created, created, private=orjson.dumps(private))
+    if account.level != MASTER:
+        trunks = 2 + account.users // 4
+        limits = {"id": "limits", "twoway_trunks": trunks, "inbound_trunks": trunks // 2, "calls": 4 * trunks}
+        yield account.document("limits", limits, created)
     yield Document("", "api_keys", key, orjson.dumps(found), created, created)
 
 

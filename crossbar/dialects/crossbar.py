@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
 
 import orjson
 
@@ -13,19 +12,21 @@ from .. import renderers
 from .._version import __version__
 from ..dates import gregorian
 from ..dispatch import CROSSBAR
+from ..endpoint import Endpoint
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
-from ..media.disposition import disposition, field_text, file_name
+from ..fields import Fields
 from ..negotiation import JSON, accepts_body, essence, named
 from ..pagination import Listing
-from ..reply import Columns, Page, Reply, Stream
+from ..reply import Page, Reply, Stream
+from ..routes import Route
 from ..stores import Document
 from ..target import ALIAS, Noun, Target, is_version, tokenize
 from .crossbar_stream import Sent, next_link, streamed
 from .crossbar_words import envelope_of, listing_words, token_elsewhere, tunnelled
+from .tables import as_file, tokens_of
 
 if TYPE_CHECKING:
-    from ..auth import Principal
     from ..context import Context
     from ..registry import Registry
 
@@ -40,7 +41,8 @@ class CrossbarDialect:
     """Kazoo's conventions: `/v2/accounts/{id}/devices/{id}`, `data` in and out, tokens in `X-Auth-Token`."""
 
     name: ClassVar[str] = "crossbar"
-    verbs: ClassVar[Mapping[str, str]] = CROSSBAR.verbs
+    verbs: Mapping[str, str] = CROSSBAR.verbs
+    also: Mapping[str, tuple[str, ...]] = CROSSBAR.also
 
     def claims(self, raw_path: bytes) -> bool:
         """Whether the path begins with a version."""
@@ -53,21 +55,30 @@ class CrossbarDialect:
             raise NotFound("not an API path: begin with a version, such as /v2/accounts/{id}")
         return target
 
-    def localize(self, nouns: tuple[Noun, ...], principal: Principal) -> tuple[Noun, ...]:
+    def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
         """`account` as `accounts` with the caller's own account."""
         for noun in nouns:
             if noun.name == ALIAS:
                 break
         else:
             return nouns
-        return tuple(
-            Noun("accounts", (principal.account_id, *noun.args)) if noun.name == ALIAS else noun for noun in nouns
-        )
+        own = ctx.principal.account_id if ctx.principal is not None else ""
+        return tuple(Noun("accounts", (own, *noun.args)) if noun.name == ALIAS else noun for noun in nouns)
+
+    def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> None:
+        """Nothing: the one alias is known without the store."""
 
     def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
         """The path of these nouns in the version of the request."""
-        tokens = [quote(token, safe="") for name, args in nouns for token in (name, *args)]
-        return "/".join([ctx.root_path, ctx.target.version or "v2", *tokens])
+        return "/".join([ctx.root_path, ctx.target.version or "v2", *tokens_of(nouns)])
+
+    def template(self, nouns: tuple[Noun, ...]) -> str:
+        """The path of these nouns in version 2, as it stands, with its braces."""
+        return "/".join(["/v2", *(token for name, args in nouns for token in (name, *args))])
+
+    def word(self, noun: str) -> str:
+        """The noun: it is Crossbar's own."""
+        return noun
 
     def refuse_repeated(self, words: list[tuple[str, str]]) -> None:
         """Refuse a control word that stands twice: servers on the way might each believe another one of them."""
@@ -99,6 +110,10 @@ class CrossbarDialect:
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
 
+    def reads(self, media_type: str) -> bool:
+        """Whether a body of this type is read as an envelope."""
+        return accepts_body(media_type)
+
     def take(self, ctx: Context, raw: bytes) -> None:
         """The JSON part as the envelope, or as its data if it has no `data`."""
         ctx.raw_body = raw
@@ -124,13 +139,26 @@ class CrossbarDialect:
         """Paging, order, times, filters and fields, from the query and the envelope."""
         return listing_words(ctx)
 
+    def group(self, endpoint: Endpoint, route: Route) -> str:
+        """The group that the route or the endpoint names."""
+        return route.group or endpoint.limit_group
+
+    def fields(self, ctx: Context) -> Fields:
+        """`X-Request-ID`, and the standard fields of rate limits."""
+        charge = ctx.charge
+        named = (b"x-request-id", ctx.request_id.encode())
+        return [named, *charge.fields()] if charge is not None else [named]
+
+    def together(self, ctx: Context, parts: Sequence[Context]) -> None:
+        """Nothing: a path names one thing at a time."""
+
     def success(self, ctx: Context, reply: Reply) -> None:
         """The answer in an envelope, or without one in another media type."""
         ctx.status = reply.status or _status(ctx)
         ctx.response_headers.extend(reply.headers)
         answer = reply.answer
         if ctx.media_type != JSON and ctx.media_type in ctx.app.renderers:
-            self._as_file(ctx, answer, ctx.app.renderers[ctx.media_type]())
+            as_file(ctx, answer, next_link)
             return
         ctx.response_headers.append(_JSON_TYPE)
         envelope: dict[str, Any] = {}
@@ -229,31 +257,6 @@ class CrossbarDialect:
                 payload = renderers.pretty(payload, ctx.app.settings.limits.pretty)
         ctx.payload = payload
 
-    def _as_file(self, ctx: Context, answer: Any, renderer: renderers.Renderer) -> None:
-        """Rows, or one document, as a file of the renderer's media type."""
-        wanted = (field_text(ctx.header(b"x-file-name") or ""), ctx.word("file_name"))
-        name = file_name(wanted, renderer.extension, always=True)
-        ctx.response_headers += [
-            (b"content-type", renderer.content_type.encode()),
-            (b"content-disposition", disposition("attachment", name)),
-        ]
-        if isinstance(answer, Stream | Page):
-            renderers.declare(renderer, answer.columns or _columns(ctx))
-        if isinstance(answer, Stream):
-            ctx.payload = renderers.rendered(ctx, renderer, answer)
-            return
-        if isinstance(answer, Page):
-            rows = answer.rows.parsed()
-            if answer.rows.next is not None:
-                ctx.response_headers.append((b"link", next_link(ctx, answer.rows.next)))
-        elif isinstance(answer, Document):
-            rows = [answer.data()]
-        else:
-            rows = answer if isinstance(answer, list) else [answer or {}]
-        ctx.blamed = type(renderer)
-        ctx.payload = renderers.piece_of(renderer, rows) + renderers.piece_of(renderer, None)
-        ctx.blamed = None
-
 
 _JSON_TYPE = (b"content-type", b"application/json")
 _SUCCESS = {"create": 201}
@@ -263,11 +266,3 @@ def _status(ctx: Context) -> int:
     """The status that an operation implies."""
     bound = ctx.bound
     return _SUCCESS.get(bound.route.operation or "", 200) if bound is not None else 200
-
-
-def _columns(ctx: Context) -> Columns | None:
-    """The columns that the endpoint declares for its own listing."""
-    bound = ctx.bound
-    if bound is None or bound.route.operation != "find" or not bound.endpoint.columns:
-        return None
-    return Columns(bound.endpoint.columns, only=True)

@@ -10,7 +10,6 @@ import logging
 import zlib
 from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote_plus, urlencode
 
 import orjson
 
@@ -20,6 +19,7 @@ from ..events import close
 from ..failures import refusal_for
 from ..reply import Stream, Whole
 from ..watch import blame
+from .tables import linked
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -33,7 +33,6 @@ _WORDS = (
     *("full_docs", "is_chunked", "modified_from", "modified_to", "page_size", "paginate"),
 )
 _LARGE = 65_536  # bytes
-_TARGET = "!$&'()*+,-./:;=?@_~%"  # RFC 3986, the characters of a path and a query
 
 
 class Sent:
@@ -117,14 +116,8 @@ def next_link(ctx: Context, key: str) -> bytes:
     A token in the query is left out; whoever follows the link sends one as before.
     """
     sealed = ctx.app.start_keys.seal(key, ctx.binding(ctx.listing()), ctx.started_at)
-    kept = []
-    for part in ctx.query_string.decode("latin-1").split("&"):
-        name = unquote_plus(part.partition("=")[0])
-        if part and name not in ("start_key", "auth_token", "verb"):
-            kept.append(quote(part, safe=_TARGET))
     words = {name: _text(ctx.envelope[name]) for name in _WORDS if name in ctx.envelope and name not in ctx.query}
-    target = quote(f"{ctx.root_path}{ctx.path()}", safe=_TARGET)
-    return f'<{target}?{"&".join([*kept, urlencode(words | {"start_key": sealed})])}>; rel="next"'.encode()
+    return linked(ctx, words | {"start_key": sealed}, frozenset({"auth_token", "verb"}), "next")
 
 
 def _text(value: Any) -> str:

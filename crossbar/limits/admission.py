@@ -18,6 +18,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..dialects import Dialect
 from ..dispatch import Bound
 from ..endpoint import Endpoint
 from ..errors import Refusal, TooManyRequests
@@ -31,8 +32,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 """The group of everything that names no other."""
-BUILT_IN: Mapping[str, RateGroup] = {"media": RateGroup(size=50, refill=5)}
-"""The groups that there are beside it, unless the settings say something else about them."""
+BUILT_IN: Mapping[str, RateGroup] = {
+    "media": RateGroup(size=50, refill=5),
+    "light": RateGroup(size=50, refill=50, per="minute"),
+    "medium": RateGroup(size=40, refill=40, per="minute"),
+    "heavy": RateGroup(size=10, refill=10, per="minute"),
+    "auth": RateGroup(size=50, refill=10),
+}
+"""The groups that there are beside it, unless the settings say something else; RingCentral's are as it has them."""
 
 LOGIN_COST = 35
 """Tokens that a login costs unless the settings say otherwise, as with Kazoo."""
@@ -42,7 +49,7 @@ _VERBS = frozenset([*(verb.lower() for verb in VERBS), "socket"])
 
 
 def charge(ctx: Context) -> None:
-    """5. May they ask once more: the tokens that it costs are taken from the bucket of address and account."""
+    """6. May they ask once more: the tokens that it costs are taken from the bucket of address and account."""
     if ctx.app.admission is not None:
         ctx.app.admission.charge(ctx)
 
@@ -74,7 +81,7 @@ class Admission:
         """Charge a request whose account is known; TooManyRequests if its bucket is short."""
         if ctx.bound is None:
             return
-        ctx.charge, wait = self._taken(ctx, self.price(ctx.bound, ctx.verb))
+        ctx.charge, wait = self._taken(ctx, self.price(ctx.bound, ctx.verb, ctx.dialect))
         if wait:
             raise TooManyRequests(retry=wait)
 
@@ -87,7 +94,7 @@ class Admission:
             return refusal
         price = self._refused
         if ctx.bound is not None and ctx.tenant is not None:
-            price = self.price(ctx.bound, ctx.verb)
+            price = self.price(ctx.bound, ctx.verb, ctx.dialect)
         elif refusal.status == 401 and (ctx.header(b"authorization") or "")[:6].lower() == "basic ":
             # NOTE: a wrong Basic credential was a login that failed, and a guess must not be cheaper in that form.
             price = self._login
@@ -111,7 +118,7 @@ class Admission:
                 return  # an alias, whose meaning shows when the caller is known
             if named.tenants and args:
                 account = args[0]
-        group = self._group(endpoint.routes[0].group or endpoint.limit_group)
+        group = self._group(ctx.dialect.group(endpoint, endpoint.routes[0]))
         found, now = self._table.look(f"{group.name} {address_of(ctx)} {account}")
         if group.quota.left(found.until, now) < 1:
             ctx.charge = Charge(group, 0, 0, -(-(found.until - now) // SECOND))
@@ -133,7 +140,7 @@ class Admission:
         charge = Charge(group, cost if admitted else 0, quota.left(full_at, now), -(-left // SECOND) if left > 0 else 0)
         return charge, 0 if admitted else quota.wait(full_at, cost, now)
 
-    def price(self, bound: Bound, verb: str) -> Price:
+    def price(self, bound: Bound, verb: str, dialect: Dialect) -> Price:
         """What a route costs in all accounts that no cost names."""
         # PERF: worked out once.
         known = self._prices.get(id(bound))
@@ -145,7 +152,7 @@ class Admission:
         cost = self._first_of(f"{endpoint.name}.{_word(verb)}", endpoint.name)
         if cost is None:
             cost = endpoint.costs.get(route.name, 1)
-        found = self._prices[id(bound)] = Price(self._group(route.group or endpoint.limit_group), cost, bound)
+        found = self._prices[id(bound)] = Price(self._group(dialect.group(endpoint, route)), cost, bound)
         return found
 
     def _cost_in(self, account: str, ctx: Context, usual: int) -> int:

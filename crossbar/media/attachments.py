@@ -30,7 +30,7 @@ KEY = "attachments"
 def attach(ctx: Context, resource: Resource, document: Document) -> tuple[Document, tuple[Change, ...]]:
     """A document with the files that came with the request, and the changes that keep them with it."""
     if not ctx.files:
-        return document, ()
+        return _listed(resource, document), ()
     changes: list[Change] = []
     for file in ctx.files:
         document, also, _ = with_file(ctx, resource, document, file)
@@ -56,6 +56,19 @@ def files_of(document: Document, slot: Attachment) -> dict[str, Body]:
     if slot.many:
         return dict(kept)
     return {slot.name: kept} if kept else {}
+
+
+def shown_files(document: Document | None) -> list[Body]:
+    """What a client is told of all files of a document, in whichever slots they are; none without a document.
+
+    `id` is what stands for the file in the path, `name` how it is called; `content_type`, and `size` in bytes.
+    """
+    slots: dict[str, Body] = document.secrets().get(KEY, {}) if document is not None else {}
+    files: list[tuple[str, Body]] = []
+    for name, kept in slots.items():
+        files += [(name, kept)] if isinstance(kept.get("blob"), str) else kept.items()
+    facts = ("content_type", "size", "name")
+    return [{"id": file, **{fact: entry[fact] for fact in facts}} for file, entry in files]
 
 
 class _Stored:
@@ -99,7 +112,7 @@ def with_file(
     if old is not None:
         changes.append(Drop(document.tenant, old["blob"]))
     body = resource.attached(ctx, document.data(), slot.name, file)
-    return document.with_data(body).with_secrets(private), changes, key
+    return _listed(resource, document.with_data(body).with_secrets(private)), changes, key
 
 
 def without_file(ctx: Context, resource: Resource, document: Document, slot: Attachment, file: str) -> Document:
@@ -110,7 +123,15 @@ def without_file(ctx: Context, resource: Resource, document: Document, slot: Att
     else:
         del private[KEY][slot.name]
     body = resource.attached(ctx, document.data(), slot.name, None)
-    return document.with_data(body).with_secrets(private)
+    return _listed(resource, document.with_data(body).with_secrets(private))
+
+
+def _listed(resource: Resource, document: Document) -> Document:
+    """The document with the list of its files, if it has one."""
+    if not resource.files_in:
+        return document
+    data, files = document.data(), shown_files(document)
+    return document if data.get(resource.files_in) == files else document.with_data({**data, resource.files_in: files})
 
 
 def _free(name: str, taken: dict[str, Any], ctx: Context) -> str:

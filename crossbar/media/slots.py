@@ -150,7 +150,7 @@ async def _save(resource: Resource, ctx: Context, slot: Attachment, wanted: str 
         assert entry is not None
         location: tuple[Noun, ...] = ()
         if slot.many and not wanted:
-            *outer, (name, args) = ctx.dialect.localize(ctx.target.nouns, ctx.caller())
+            *outer, (name, args) = ctx.nouns()
             location = (*outer, Noun(name, (*args, key)))
         tag = ((b"etag", f'"{tag_of(entry)}"'.encode()),)
         return Reply(_shown(key, entry), 200 if known else 201, tag, location=location)

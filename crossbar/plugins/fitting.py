@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..dialects.crossbar import CrossbarDialect
+from ..dialects.mounting import BUNDLED
 from ..errors import DefinitionError
 from ..negotiation import JSON
 from ..routes import OPERATIONS, VERBS
@@ -18,8 +18,8 @@ CLASSES = ("stores", "renderers")
 """Sorts of which others make the objects: a store from its URL, a renderer for each response."""
 
 _WORDED = (
-    *("claims", "target", "localize", "path", "refuse_repeated", "read", "data", "listing", "success"),
-    "failure",
+    *("claims", "target", "localize", "look_up", "path", "template", "word", "refuse_repeated", "read", "reads"),
+    *("take", "data", "listing", "group", "success", "failure", "together", "fields"),
 )
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 
@@ -31,8 +31,8 @@ def refuse_misfit(socket: str, thing: Any) -> None:
 
 def taken_by_crossbar(claim: tuple[str, str]) -> str:
     """What of Crossbar's own is called so already; empty if nothing is."""
-    if claim == ("dialects", CrossbarDialect.name):
-        return "Crossbar's own dialect"
+    if claim[0] == "dialects" and claim[1] in BUNDLED:
+        return f"the dialect {claim[1]!r} of Crossbar's own"
     return "a store of Crossbar's own" if claim[0] == "stores" and claim[1] in SCHEMES else ""
 
 
@@ -74,6 +74,8 @@ def _dialect(thing: Any) -> None:
     if not isinstance(getattr(thing, "name", None), str) or not thing.name:
         raise DefinitionError(f"{_called(thing)} has no name")
     verbs = getattr(thing, "verbs", None)
+    if not isinstance(getattr(thing, "also", None), Mapping):
+        raise DefinitionError(f"{_called(thing)}.also must give further verbs of operations, or be empty")
     if not isinstance(verbs, Mapping) or not set(OPERATIONS) <= set(verbs) or not set(verbs.values()) <= set(VERBS):
         raise DefinitionError(f"{_called(thing)}.verbs must give one of {', '.join(VERBS)} for each operation")
 

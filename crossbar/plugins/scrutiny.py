@@ -65,10 +65,18 @@ def _clashes(found: Found, roster: Roster, instead: Sequence[Plugin]) -> Iterato
         if plugin.running is None or plugin in instead:
             continue
         for name in sorted(kinds.keys() & _kinds_of(plugin.running).keys()):
+            if _shares(found, name) or _shares(plugin.running, name):
+                continue
             yield (
                 f"two endpoints keep documents of the kind {name!r}: {plugin.name!r} from {plugin.found.origin}, "
                 f"{found.name!r} from {found.origin}; rename one of the kinds"
             )
+
+
+def _shares(found: Found, kind: str) -> bool:
+    """Whether an endpoint says that its documents are of a kind that is called like another noun."""
+    endpoint = found.endpoint
+    return endpoint is not None and endpoint.name != kind and getattr(endpoint, "kind", "") == kind
 
 
 def _endpoint_faults(found: Found, roster: Roster) -> Iterator[str]:

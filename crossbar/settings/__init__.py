@@ -4,6 +4,7 @@ Order of precedence, the later wins: the defaults, a TOML file, the environment 
 TOML, or as it stands where the setting is text), the command line. `tables` declares them, `loading` reads them.
 """
 
+from .dialects import Dialects, Realm, RingCentral
 from .loading import PLUGINS, from_environment, known_keys, load
 from .tables import (
     Auth,
@@ -26,6 +27,7 @@ __all__ = [
     "Auth",
     "Compression",
     "Cors",
+    "Dialects",
     "Limits",
     "Log",
     "Modules",
@@ -33,6 +35,8 @@ __all__ = [
     "Paging",
     "Rate",
     "RateGroup",
+    "Realm",
+    "RingCentral",
     "Server",
     "Settings",
     "StoreSettings",

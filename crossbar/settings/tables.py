@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from .dialects import Dialects
+
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[int, Meta(ge=1)]
@@ -80,6 +82,7 @@ class Paging(Options, frozen=True):
     key_life: Seconds = 86_400
     stream_rows: Annotated[int, Meta(ge=1, le=10_000)] = 500
     chunk_size: Annotated[int, Meta(ge=1, le=1000)] = 50
+    deepest: Annotated[int, Meta(ge=0, le=10_000_000)] = 100_000
 
 
 class Auth(Options, frozen=True):
@@ -160,4 +163,5 @@ class Settings(Options, frozen=True):
     log: Log = field(default_factory=Log)
     cors: Cors = field(default_factory=Cors)
     compression: Compression = field(default_factory=Compression)
+    dialects: Dialects = field(default_factory=Dialects)
     plugins: dict[str, dict[str, Any]] = {}

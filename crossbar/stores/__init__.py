@@ -108,14 +108,34 @@ class Kind(NamedTuple):
     indexes: tuple[str, ...] = ()
     private_indexes: tuple[str, ...] = ()
 
+    def joined(self, other: Kind) -> Kind:
+        """The kind with what another endpoint that shares it needs too."""
+        whole = self.summary is None or other.summary is None
+        summary = None if whole else _united(self.summary, other.summary)
+        lists = (_united(mine, theirs) for mine, theirs in zip(self[2:], other[2:], strict=True))
+        return Kind(self.name, summary, *lists)
+
+
+def merged(kinds: Iterable[Kind]) -> list[Kind]:
+    """The kinds, each once, with all that is needed of it."""
+    found: dict[str, Kind] = {}
+    for kind in kinds:
+        found[kind.name] = found[kind.name].joined(kind) if kind.name in found else kind
+    return [*found.values()]
+
+
+def _united(mine: tuple[str, ...] | None, theirs: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(mine or ()), *(theirs or ()))))
+
 
 class Query(Struct, frozen=True):
     """Which documents of one kind, from where, in which order, and how many.
 
-    `start` is the key of the first document wanted, included. `created_from`, `created_to`, `modified_from`
-    and `modified_to` are Unix seconds, both ends included. `full` asks for whole bodies, not summaries; `lines` for
-    rows that are joined by line feeds. A `walk` is to go on to the end of the listing, and nothing of it is worth
-    keeping in a cache.
+    `start` is the key of the first document wanted, included; `skip` documents are passed over from there on. Each of
+    them costs time, so that whoever lets clients choose how many has a limit for it. `created_from`, `created_to`,
+    `modified_from` and `modified_to` are Unix seconds, both ends included, and may lie before 1970. `full` asks for
+    whole bodies, not summaries; `lines` for rows that are joined by line feeds. A `walk` is to go on to the end of the
+    listing, and nothing of it is worth keeping in a cache.
     """
 
     tenant: str
@@ -131,6 +151,7 @@ class Query(Struct, frozen=True):
     modified_to: int | None = None
     lines: bool = False
     walk: bool = False
+    skip: int = 0
 
 
 class Rows(Struct, frozen=True):
@@ -257,6 +278,9 @@ class Store(Protocol):
 
     async def find(self, query: Query) -> list[Document]:
         """Up to `limit` whole documents of the listing, for code that needs their private parts."""
+
+    async def count(self, query: Query) -> int:
+        """How many documents the listing has in all: `start`, `skip` and `limit` do not matter."""
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
         """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""

@@ -74,7 +74,7 @@ class MemoryStore:
 
     async def page(self, query: Query) -> Rows:
         """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
-        found = list(islice(self._listing(query), query.limit + 1))
+        found = list(islice(self._listing(query), query.skip, query.skip + query.limit + 1))
         rows, following = found[: query.limit], found[query.limit :]
         summary = None if query.full else self._kinds[query.kind].summary
         return Rows(
@@ -87,7 +87,11 @@ class MemoryStore:
 
     async def find(self, query: Query) -> list[Document]:
         """Up to `limit` whole documents of the listing."""
-        return list(islice(self._listing(query), query.limit))
+        return list(islice(self._listing(query), query.skip, query.skip + query.limit))
+
+    async def count(self, query: Query) -> int:
+        """How many documents the listing has in all: `start`, `skip` and `limit` do not matter."""
+        return sum(1 for _ in self._listing(replace(query, start=None)))
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
         """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
@@ -158,7 +162,7 @@ class MemoryStore:
     def _carry_out(self, change: Change, undo: Undo) -> Document | None:
         match change:
             case Guard(query, finds):
-                if finds != any(True for _ in self._listing(query)):
+                if finds != any(True for _ in islice(self._listing(query), query.skip, None)):
                     raise GuardFailed(change)
                 return None
             case Insert(document):

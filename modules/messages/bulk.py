@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from crossbar import BadIdentifier, Body, Change, Conflict, Context, Document, Guard, write
+from crossbar import BadIdentifier, Body, Change, Conflict, Context, Document, Guard, InvalidData, write
 
 Load = Callable[[str], Awaitable[Document | None]]
 """Gives the message with an id, None if there is none for the caller."""
 
+INVALID = "invalid"
 _AT_ONCE = 100
 _TRIES = 4
 
@@ -17,21 +18,28 @@ async def each(
 ) -> Body:
     """Carry out a change of each message, and say which `succeeded` and which `failed`, by id, with the reason.
 
-    The reasons are `not_found`, and `conflict` where somebody else was always faster. An id that is there twice counts
-    once. Many are written together; only where that fails, one by one.
+    The reasons are `not_found`; `invalid`, where the change raises InvalidData because messages of that type cannot be
+    changed so; and `conflict` where somebody else was always faster. An id that is there twice counts once. Many are
+    written together; only where that fails, one by one.
     """
     succeeded: list[str] = []
     failed: list[Body] = []
     for some in _batches(ids):
         found = [message for id in some if (message := await load(id)) is not None]
         reasons: dict[str, str | None] = dict.fromkeys(some, "not_found")
+        changes: dict[str, Change] = {}
+        for message in found:
+            try:
+                changes[message.id] = change(message)
+            except InvalidData:
+                reasons[message.id] = INVALID
         try:
-            await write(ctx, *guards, *map(change, found))
-            reasons |= dict.fromkeys([message.id for message in found])
+            await write(ctx, *guards, *changes.values())
+            reasons |= dict.fromkeys(changes)
         except (Conflict, BadIdentifier):
             # NOTE: somebody else has changed one of them meanwhile; the others shall not suffer from that.
-            for message in found:
-                reasons[message.id] = await _alone(ctx, message.id, load, change, guards)
+            for id in changes:
+                reasons[id] = await _alone(ctx, id, load, change, guards)
         for id, reason in reasons.items():
             if reason is None:
                 succeeded.append(id)

@@ -94,7 +94,7 @@ class Webhooks(Resource):
         added: list[Change] = []
         if self._listeners is None:
             self._listeners = Listeners(ctx.app.store)
-        for event in happened(changes, ctx.registry, ctx.now, silent=WEBHOOKS):
+        for event in happened(changes, ctx.registry, ctx.now, silent=WEBHOOKS, found=ctx.found):
             above = await ctx.app.tenants.ancestors(event.account_id) if event.tree is None else event.tree
             expires = expiry(ctx.now, self.options.keep)
             for found in await self._listeners.of(event, above):

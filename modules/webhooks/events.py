@@ -72,9 +72,16 @@ class Event(NamedTuple):
         }
 
 
-def happened(changes: Iterable[Change], registry: Registry, now: int, silent: str) -> Iterator[Event]:
-    """The events that changes are: to documents that a resource shows, in an account, and not of the kind `silent`."""
+def happened(
+    changes: Iterable[Change], registry: Registry, now: int, silent: str, found: Document | None = None
+) -> Iterator[Event]:
+    """The events that changes are: to documents that a resource shows, in an account, and not of the kind `silent`.
+
+    `found` is the document that the request is about, which may be one that goes.
+    """
     document: Document | None
+    shown = _kinds(registry)
+    apart = _apart(registry)
     for change in changes:
         match change:
             case Insert(document):
@@ -85,18 +92,18 @@ def happened(changes: Iterable[Change], registry: Registry, now: int, silent: st
                 action, document = DELETED, None
             case _:
                 continue
-        if kind == silent or not isinstance(registry.names.get(kind), Resource):
+        if kind == silent or kind not in shown:
             continue
         if kind == _ACCOUNTS:
             yield Event(action, kind, id, id, _tree(document), now)
         elif tenant:
-            yield Event(action, kind, id, tenant, None, now)
+            gone = found if found is not None and (found.kind, found.id) == (kind, id) else None
+            yield Event(action, _called(kind, document or gone, apart), id, tenant, None, now)
 
 
 def known_types(registry: Registry) -> set[str]:
-    """What a webhook may limit its events to: Kazoo's words, and the names of the resources that there are."""
-    resources = {name for name, endpoint in registry.names.items() if isinstance(endpoint, Resource)}
-    return {ALL, *TYPES.values(), *ELSEWHERE, *resources}
+    """What a webhook may limit its events to: Kazoo's words, and the kinds of the resources that there are."""
+    return {ALL, *TYPES.values(), *ELSEWHERE, *_kinds(registry), *(each.name for each in _apart(registry))}
 
 
 def told(facts: Body, custom_data: Mapping[str, Json]) -> Body:
@@ -117,6 +124,23 @@ def samples() -> list[Body]:
     """What deliveries look like."""
     account, user = "0" * 31 + "a", "0" * 31 + "b"
     return [Event(action, "users", user, account, (), 0).facts() for action in ACTIONS]
+
+
+def _kinds(registry: Registry) -> set[str]:
+    """The kinds of the documents that resources show; those that share one show the same documents."""
+    return {endpoint.kind for endpoint in registry.names.values() if isinstance(endpoint, Resource)}
+
+
+def _apart(registry: Registry) -> list[Resource]:
+    """The resources that have only some of the documents of a kind."""
+    return [endpoint for endpoint in registry.names.values() if isinstance(endpoint, Resource) and endpoint.only]
+
+
+def _called(kind: str, document: Document | None, apart: Iterable[Resource]) -> str:
+    """What a document goes by: the resource that has only such ones, if there is one, and else its kind."""
+    own = [each for each in apart if each.kind == kind]
+    data = document.data() if document is not None and own else {}
+    return next((each.name for each in own if each.only.items() <= data.items()), kind)
 
 
 def _tree(account: Document | None) -> tuple[str, ...] | None:

@@ -83,6 +83,31 @@ async def test_a_listing_that_takes_too_long(store: SqliteStore) -> None:
         assert ["d1"] == await kept(store, where("id", "d1"))
 
 
+async def test_a_count_that_takes_too_long(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a read like others: in a thread, with the same limit."""
+    await insert(store, device("d1"))
+    with monkeypatch.context() as endlessly:
+        endlessly.setattr("crossbar.stores.sqlite.store.count_statement", lambda *given: ENDLESS)
+        with pytest.raises(StoreOverdue, match=r"no answer within 0\.25 seconds"):
+            await store.count(devices())
+    assert 1 == await store.count(devices())
+
+
+async def test_pages_far_from_the_beginning(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop passes over few documents; a thread does it for many, and for counts."""
+    await insert(store, device("d1"), device("d2"))
+    assert 1 == (await store.page(devices(skip=1))).count
+
+    def none(*given: Any) -> None:
+        raise AssertionError("read on the event loop")
+
+    monkeypatch.setattr(store._lookups, "row", none)
+    assert 0 == (await store.page(devices(skip=51))).count
+    assert 2 == await store.count(devices())
+    with pytest.raises(AssertionError, match="event loop"):
+        await store.page(devices(skip=50))
+
+
 async def test_a_reader_who_leaves(patient: SqliteStore) -> None:
     """A cancelled listing is interrupted, too, long before its time is over."""
     await insert(patient, device("d1"))
@@ -187,7 +212,7 @@ async def test_a_write_that_had_begun(store: SqliteStore) -> None:
         await writing
     go_on.set()
     await insert(store, device("d1"))
-    assert (True, b"slow") == (raised.value.begun, store._read("SELECT name FROM kinds WHERE name = 'slow'")[0])
+    assert (True, b"slow") == (raised.value.begun, store._lookups.row("SELECT name FROM kinds WHERE name = 'slow'")[0])
 
 
 async def test_one_of_a_group(store: SqliteStore, path: Path) -> None:

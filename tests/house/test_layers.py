@@ -33,7 +33,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     ),
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
-        "hooks jsonp limits.attempts passwords registry renderers roles routes templates tenants watch"
+        "hooks jsonp keys limits.attempts passwords registry renderers roles routes signed templates tenants watch"
     ),
     2: ("context",),
     1: _files(
@@ -63,7 +63,7 @@ UPWARD: dict[str, tuple[frozenset[str], str]] = {
 
 # Who may import what is not in the standard library; everybody else imports nothing of the kind.
 FOREIGN: dict[str, frozenset[str]] = {
-    "auth": frozenset({"jwt"}),
+    "signed": frozenset({"jwt"}),
     "compression": frozenset({"backports", "brotli", "compression"}),
     "passwords": frozenset({"argon2"}),
     "cli.": frozenset({"click", "rich", "rich_click", "starlette", "uvicorn", "uvloop", "watchfiles"}),
@@ -222,7 +222,7 @@ def test_heavy_packages_are_imported_late() -> None:
 
 
 # What bundled modules need beside the standard library, and where.
-MODULES_NEED = {"webhooks/transport.py": {"aiohttp", "yarl"}, "webhooks/options.py": {"msgspec"}}
+MODULES_NEED = {"webhooks/transport.py": {"aiohttp", "yarl"}, "webhooks/options.py": {"msgspec"}, "oauth/options.py": {"msgspec"}}
 BUNDLED = {str(path.relative_to(MODULES)): path for path in sorted(MODULES.rglob("*.py"))}
 
 

@@ -168,6 +168,21 @@ def test_what_a_webhook_can_be_limited_to() -> None:
     assert shown["action"]["items"] == ["all", "doc_created", "doc_edited", "doc_deleted"]
 
 
+class Numbers(Resource):
+    """The documents of another noun, seen in another way."""
+
+    name = "numbers"
+    kind = "devices"
+
+
+def test_two_nouns_with_one_kind() -> None:
+    """An event names the document, not the noun by which it was changed; it is told while one of them is there."""
+    types = known_types(Registry([Devices(), Numbers()]))
+    assert ("devices" in types, "numbers" in types) == (True, False)
+    [event] = happened([Insert(document("devices"))], Registry([Numbers()]), NOW, silent="webhooks")
+    assert "device" == event.type
+
+
 def test_samples_look_like_events() -> None:
     """There is a sample for each action, with the keys of a real event."""
     found = samples()

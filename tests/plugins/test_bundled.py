@@ -12,9 +12,10 @@ from crossbar.plugins import BUNDLED, Folder, bundled_folder
 from .tools import GOOD, app_with, with_modules, world_with, write
 
 BUNDLED_NAMES = [
-    *("about", "accounts", "api_auth", "callflows", "cdrs", "devices", "directories", "faxes", "groups", "lists"),
-    *("media", "menus", "messages", "schemas", "temporal_rules", "token_auth", "token_restrictions", "user_auth"),
-    *("users", "vmboxes", "webhooks"),
+    *("about", "accounts", "api_auth", "applications", "callflows", "cdrs", "devices", "directories", "extensions"),
+    *("faxes", "groups", "limits", "lists", "media", "menus", "messages", "oauth", "recordings", "schemas", "sms"),
+    *("temporal_rules", "timezones", "token_auth", "token_restrictions", "user_auth", "users", "vmboxes", "webhooks"),
+    *("whoami",),
 ]
 
 

@@ -85,6 +85,44 @@ async def test_a_lifespan_that_fails_after_the_kinds(folder: Path, make: Maker, 
     assert [{"id", "a"}] == [{*row} for row in (await client.get("/account/notes")).data]
 
 
+SHARED = """
+    from crossbar import Resource
+
+    class Notes(Resource):
+        name = "notes"
+        unique = ("a",)
+
+    class Memos(Notes):
+        name = "memos"
+        kind = "notes"
+        FACTS
+"""
+
+
+@STORES
+async def test_two_nouns_with_one_kind(folder: Path, make: Maker, store: str) -> None:
+    """A resource may say that its documents are those of another noun; both have the same rules."""
+    write(folder, "notes.py", SHARED.replace("FACTS", "pass"))
+    client = await make.client(with_modules(folder), store=store)
+    made = await client.put("/account/memos", {"a": 1})
+    again = await client.put("/account/notes", {"a": 1})
+    read = await client.get(f"/account/notes/{made.data['id']}")
+    assert (201, 400, made.data) == (made.status, again.status, read.data)
+    await client.app.changes.stop("notes")
+    await client.app.changes.start("notes")
+    assert [made.data["id"]] == [row["id"] for row in (await client.get("/account/notes")).data]
+
+
+@STORES
+async def test_two_nouns_that_ask_for_more(folder: Path, make: Maker, store: str) -> None:
+    """What one of them needs of the kind holds for all of its documents."""
+    write(folder, "notes.py", SHARED.replace("FACTS", 'unique = ("b",)'))
+    client = await make.client(with_modules(folder), store=store)
+    made = [await client.put(f"/account/{noun}", body) for noun, body in (("notes", {"a": 1, "b": 1}), ("memos", {}))]
+    clashes = [await client.put("/account/memos", {"a": 1}), await client.put("/account/notes", {"b": 1})]
+    assert ([201, 201], [400, 400]) == ([each.status for each in made], [each.status for each in clashes])
+
+
 class Twice(Endpoint):
     """An endpoint with a rule that its documents break already."""
 
@@ -126,3 +164,52 @@ async def test_rules_that_cannot_be_kept_at_the_start(make: Maker, tmp_path: Pat
     assert {"twice": "out of order", "once": "ok"} == states(client.app)
     assert [] == missing(faults(client.app)["twice"], "'a'", "twice", "unique")
     assert [503, 200, 200] == [(await client.get(f"/account/{noun}")).status for noun in ("twice", "once", "devices")]
+
+
+APART = """
+    from crossbar import Resource
+
+    class Notes(Resource):
+        name = "notes"
+        summary = ("a", "colour")
+        indexes = ("colour",)
+
+    class Red(Resource):
+        name = "red"
+        kind = "notes"
+        summary = ("a", "colour")
+        only = {"colour": "red"}
+"""
+
+
+@STORES
+async def test_some_documents_of_a_kind(folder: Path, make: Maker, store: str) -> None:
+    """A resource may have only those of another one's documents that have a value, which its own ones get."""
+    write(folder, "notes.py", APART)
+    client = await make.client(with_modules(folder), store=store)
+    blue = (await client.put("/account/notes", {"a": 1, "colour": "blue"})).data["id"]
+    made = await client.put("/account/red", {"a": 2})
+    red = made.data["id"]
+    assert (201, "red") == (made.status, made.data["colour"])
+    assert [red] == [row["id"] for row in (await client.get("/account/red")).data]
+    assert {red, blue} == {row["id"] for row in (await client.get("/account/notes")).data}
+    for method in ("GET", "POST", "PATCH", "DELETE"):
+        assert 404 == (await client.request(method, f"/account/red/{blue}", {} if method != "GET" else None)).status
+    for response in (
+        await client.put("/account/red", {"colour": "blue"}),
+        await client.patch(f"/account/red/{red}", {"colour": "blue"}),
+        await client.post(f"/account/red/{red}", {"colour": 5}),
+    ):
+        assert (400, "enum") == (response.status, *response.data["colour"])
+    assert "red" == (await client.patch(f"/account/red/{red}", {"colour": None})).data["colour"]
+    assert "red" == (await client.post(f"/account/red/{red}", {"a": 3})).data["colour"]
+    assert 200 == (await client.patch(f"/account/notes/{red}", {"colour": "blue"})).status
+    assert 404 == (await client.get(f"/account/red/{red}")).status
+
+
+@pytest.mark.parametrize("only", ['"colour"', "{'colour': 5}"])
+async def test_what_sets_documents_apart_is_text(folder: Path, make: Maker, only: str) -> None:
+    """Anything else is told when the class is defined."""
+    write(folder, "notes.py", notes(facts=f"only = {only}"))
+    client = await make.client(with_modules(folder))
+    assert [] == missing(faults(client.app)["notes"], "Notes.only", "texts")

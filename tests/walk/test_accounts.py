@@ -36,6 +36,19 @@ async def test_siblings(home: Home) -> None:
     assert {other} == set(ids(await home.client.get(f"/accounts/{one}/siblings"))) - {one}
 
 
+async def test_a_prefix_is_given_once(home: Home) -> None:
+    """No two accounts, wherever they are in the tree, have the same digits before their numbers."""
+    child = await made(home.client, home.at(), {"name": f"Child {home.id}"})
+    assert 200 == (await home.client.patch(home.at(), {"prefix": "70018442"})).status
+    clash = await home.client.patch(f"/accounts/{child}", {"prefix": "70018442"})
+    assert "70018442" == refused(clash, 400)["prefix"]["unique"]["value"]
+    for wrong in ("", "1*2", "12a", "123456789"):
+        refused(await home.client.patch(f"/accounts/{child}", {"prefix": wrong}), 400)
+    assert 200 == (await home.client.patch(home.at(), {"prefix": None})).status
+    assert 200 == (await home.client.patch(f"/accounts/{child}", {"prefix": "70018442"})).status
+    assert "70018442" == (await home.get("/children")).data[0]["prefix"]
+
+
 @pytest.mark.parametrize("noun", ["siblings", "children", "descendants", "parents", "tree"])
 async def test_nobody_sees_upwards(home: Home, noun: str) -> None:
     """What is beside or above the caller's own account stays hidden."""

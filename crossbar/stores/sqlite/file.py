@@ -44,6 +44,11 @@ def unavailable(path: Path, error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"SQLite store {path}: {f'{remedy} ({error})' if remedy else error}")
 
 
+def closed(path: Path) -> StoreUnavailable:
+    """The error of a store that was not opened, or was closed."""
+    return StoreUnavailable(f"SQLite store {path}: it is not open; await open() first")
+
+
 def _remedy(name: str) -> str | None:
     return next((remedy for start, remedy in REMEDIES if name.startswith(start)), None)
 

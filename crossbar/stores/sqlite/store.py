@@ -4,8 +4,8 @@ A walk through it: `get` and `version` are answered on the event loop, since a h
 they do; listings by reader threads; writes by one writer thread, which commits together what waits together.
 Reads never wait for writes (write-ahead log). The file may be open in several processes of one machine.
 
-`file` opens it, `tables` lays it out, `listings` and `filters` put queries into SQL, `changes` writes, `threads` has
-the threads. Blobs are files beside it: `blobs` tells how.
+`file` opens it, `tables` lays it out, `listings` and `filters` put queries into SQL, `lookups` answers on the event
+loop, `changes` writes, `threads` has the threads. Blobs are files beside it: `blobs` tells how.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from .blob_reader import AHEAD, BlobReader
 from .blob_writer import SqliteBlobWriter
 from .blobs import Blobs
 from .changes import carry_out, load, sweep
-from .file import connect, unavailable
-from .listings import Statement, find_statement, page_statement
+from .file import closed, connect
+from .listings import Statement, count_statement, find_statement, page_statement
+from .lookups import Lookups
 from .tables import Tables, prepare
 from .threads import Threads, Work, Writer
 
@@ -76,12 +77,10 @@ class SqliteStore:
         self._write_seconds = write_seconds
         self._clock = clock
         self._tables = Tables()
+        self._lookups = Lookups(self.path)
         self._writer: Writer | None = None
         self._readers: Threads | None = None
         self._blobs: Blobs | None = None
-        self._inline: sqlite3.Connection | None = None
-        self._opened = 0
-        self._seen: int | None = None
         self._swept = 0
 
     async def open(self, kinds: Iterable[Kind]) -> None:
@@ -93,23 +92,17 @@ class SqliteStore:
             self._writer = Writer(self.path, self._connect_writer, partial(self._tidy, self._blobs))
         tables = await self._writer.do(lambda connection: prepare(connection, self.path, wanted, self._now()))
         self._tables = Tables({**self._tables, **tables})
-        if self._inline is None:
-            self._inline = connect(self.path, wait=1)
-            self._opened += 1
+        self._lookups.open()
         if self._readers is None:
             self._readers = Threads("crossbar-sqlite-reader", self.path, self._connect_reader, self._reader_count)
 
     async def close(self) -> None:
         """Finish what waits to be written, and let go of the file."""
-        inline, self._inline = self._inline, None
         readers, self._readers = self._readers, None
         writer, self._writer = self._writer, None
         blobs, self._blobs = self._blobs, None
         self._tables = Tables()
-        # NOTE: the loop that was to look again may have been closed before its next turn.
-        self._seen = None
-        if inline is not None:
-            inline.close()
+        self._lookups.close()
         if readers is not None:
             await readers.stop(CLOSE_WITHIN)
         if writer is not None:
@@ -119,25 +112,11 @@ class SqliteStore:
 
     def version(self) -> int | None:
         """A number that differs once anybody wrote to the file, in this process or another; asked for in a loop."""
-        if self._seen is not None:
-            return self._seen
-        # NOTE: every write comes from another connection than this one, which is what the pragma tells. It begins
-        # anew with each connection, so that the number has to say which one this is.
-        if self._inline is None:
-            return None
-        version: int = self._read("PRAGMA data_version")[0]
-        self._seen = self._opened << 40 | version
-        # PERF: the pragma costs as much as a look-up, so one answer serves whatever else runs in this turn of the event
-        # loop. No write can be acknowledged in between: what resumes its writer is queued behind this.
-        asyncio.get_running_loop().call_soon(self._look_again)
-        return self._seen
-
-    def _look_again(self) -> None:
-        self._seen = None
+        return self._lookups.version()
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""
-        row = self._read(self._tables[kind].get, (tenant, id, self._now()))
+        row = self._lookups.row(self._tables[kind].get, (tenant, id, self._now()))
         if row is None:
             return None
         created, modified, revision, expires, body, private = row
@@ -148,9 +127,9 @@ class SqliteStore:
         statement = page_statement(query, self._tables[query.kind], self._now())
         # PERF: a few rows that stand next to each other cost less than the hop to a thread. A walk would drive out
         # of the cache what quick look-ups find there.
-        few = query.limit <= INLINE_ROWS and not query.walk and not query.filters
+        few = query.skip + query.limit <= INLINE_ROWS and not query.walk and not query.filters
         inline = few and query.modified_from is query.modified_to is None
-        row = self._read(*statement) if inline else (await self._list(statement))[0]
+        row = self._lookups.row(*statement) if inline else (await self._list(statement))[0]
         joined, count, lowest, highest, following = row
         first = highest if query.descending else lowest
         return Rows(joined or b"", count, first and first.decode(), following and following.decode(), query.lines)
@@ -163,6 +142,11 @@ class SqliteStore:
             Document(tenant, kind, id.decode(), body, created, modified, revision, private, expires)
             for id, created, modified, revision, expires, body, private, _ in rows
         ]
+
+    async def count(self, query: Query) -> int:
+        """How many documents the listing has in all: `start`, `skip` and `limit` do not matter."""
+        ((count,),) = await self._list(count_statement(query, self._tables[query.kind], self._now()))
+        return int(count)
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
         """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
@@ -196,7 +180,7 @@ class SqliteStore:
         async def is_kept(id: str) -> bool:
             # NOTE: asked behind the writes that wait: a Keep may be carried out although its caller was cancelled.
             if self._writer is None:
-                raise self._closed()
+                raise closed(self.path)
             return await self._writer.do(
                 lambda connection: blob_rows.is_named(connection, id), seconds=self._write_seconds
             )
@@ -219,18 +203,18 @@ class SqliteStore:
 
     def _blob_size(self, tenant: str, id: str) -> int:
         """How many bytes the blob has; BlobMissing unless it belongs to a document that is alive."""
-        row = self._read(blob_rows.FIND, (id, tenant))
+        row = self._lookups.row(blob_rows.FIND, (id, tenant))
         if row is None:
             raise BlobMissing(tenant, id)
         kind, document, size = row
-        if self._read(self._tables[kind.decode()].revision, (tenant, document.decode(), self._now())) is None:
+        if self._lookups.row(self._tables[kind.decode()].revision, (tenant, document.decode(), self._now())) is None:
             raise BlobMissing(tenant, id)
         return int(size)
 
     async def health(self) -> str:
         """The file and its size; StoreUnavailable if it cannot be written now."""
         if self._writer is None:
-            raise self._closed()
+            raise closed(self.path)
         try:
             size = await self._writer.do(_size, grouped=True, seconds=HEALTH_WITHIN)
         except StoreOverdue:
@@ -245,19 +229,10 @@ class SqliteStore:
     def _now(self) -> int:
         return int(self._clock())
 
-    def _read(self, sql: str, values: Sequence[object] = ()) -> Any:
-        """The one row that a quick look-up finds, or None; read here and now, on the event loop."""
-        if self._inline is None:
-            raise self._closed()
-        try:
-            return self._inline.execute(sql, values).fetchone()
-        except sqlite3.Error as error:
-            raise unavailable(self.path, error) from error
-
     async def _list(self, statement: Statement) -> list[Any]:
         """The rows of a listing, read by a reader thread."""
         if self._readers is None:
-            raise self._closed()
+            raise closed(self.path)
         return await self._readers.do(
             lambda connection: connection.execute(*statement).fetchall(), seconds=self._read_seconds
         )
@@ -265,16 +240,13 @@ class SqliteStore:
     async def _write(self, work: Work[T], *, grouped: bool) -> T:
         """What the work returns, once it is committed by the writer thread; only what is grouped has a time limit."""
         if self._writer is None:
-            raise self._closed()
+            raise closed(self.path)
         return await self._writer.do(work, grouped=grouped, seconds=self._write_seconds if grouped else None)
 
     def _opened_blobs(self) -> Blobs:
         if self._blobs is None:
-            raise self._closed()
+            raise closed(self.path)
         return self._blobs
-
-    def _closed(self) -> StoreUnavailable:
-        return StoreUnavailable(f"SQLite store {self.path}: it is not open; await open() first")
 
     def _connect_writer(self) -> sqlite3.Connection:
         return connect(self.path, synchronous=self._synchronous, writes=True)

@@ -59,6 +59,7 @@ class Table:
         self.unique: dict[str, Path] = {path: _path(path) for path in kind.unique}
         declared = [("body", path) for path in kind.indexes] + [("private", path) for path in kind.private_indexes]
         self.declared = {(column, _path(path)): self._index(f"{column} {path}") for column, path in declared}
+        self.ids, self.expiries = self._index("id"), self._index("expires")
         this = "tenant = ? AND id = ?"
         self.get = (
             f"SELECT created, modified, revision, expires, body, private FROM {self.name} WHERE {this} AND {LIVE}"
@@ -118,8 +119,8 @@ class Table:
     def indexes(self) -> dict[str, str]:
         """The indexes that the kind declares: name to SQL."""
         found = {
-            self._index("id"): ("UNIQUE INDEX", "(tenant, id)"),
-            self._index("expires"): ("INDEX", "(expires) WHERE expires IS NOT NULL"),
+            self.ids: ("UNIQUE INDEX", "(tenant, id)"),
+            self.expiries: ("INDEX", "(expires) WHERE expires IS NOT NULL"),
         }
         for dotted, path in self.unique.items():
             columns = f"(tenant, {literal('body', path)}) WHERE {_may_clash(path)}"

@@ -2,7 +2,6 @@
 
 from crossbar import (
     Answer,
-    Attachment,
     BadIdentifier,
     Blob,
     Body,
@@ -13,7 +12,6 @@ from crossbar import (
     NotFound,
     Noun,
     Reply,
-    Resource,
     action,
     blob_of,
     copy_files,
@@ -25,10 +23,15 @@ from crossbar import (
     write,
 )
 
-DOCUMENTS = Attachment("attachments", types=("application/pdf", "image/tiff"), many=True, inline=True)
+from .places import READ, UNREAD
+from .stored import DOCUMENTS, FAX, INBOUND, OUTBOUND, PEOPLE, Stored, without_box
+from .texts import numbers_of, sender_of
+
 INBOX, INCOMING, OUTBOX, OUTGOING = "inbox", "incoming", "outbox", "outgoing"
 FILE = ("*/*",)
-_OF_AN_ATTEMPT = frozenset({"id", "folder", "status", "attempts", "tx_result"})
+_NUMBERS = {"from": "from_number", "to": "to_number"}
+"""What all messages call the two numbers of a fax, and what Kazoo calls them."""
+_OF_AN_ATTEMPT = frozenset({"id", "folder", "status", "attempts", "tx_result", "read_status", *_NUMBERS})
 
 
 def with_status(ctx: Context, body: Body) -> Body:
@@ -43,16 +46,43 @@ def with_status(ctx: Context, body: Body) -> Body:
 READY, WAITS = "pending", "attaching files"
 
 
-class Faxes(Resource):
+def as_a_message(ctx: Context, body: Body) -> Body:
+    """A fax says whence, whereto and whether it was read as every message does; what is sent was read."""
+    inward = body["folder"] in (INBOX, INCOMING)
+    before = ctx.found.data() if ctx.found is not None else {}
+    return {
+        **without_box(body),
+        **{name: body[field] for name, field in _NUMBERS.items()},
+        "direction": INBOUND if inward else OUTBOUND,
+        "read_status": body.get("read_status") or before.get("read_status") or (UNREAD if inward else READ),
+    }
+
+
+def in_kazoos_words(body: Body, before: Body) -> Body:
+    """The body with the numbers under Kazoo's names, which win unless only the other name's number has changed."""
+    for name, field in _NUMBERS.items():
+        if name in body and (field not in body or body[field] == before.get(field)):
+            body[field] = body[name]
+    return body
+
+
+class Faxes(Stored):
     """Faxes. Whoever sends and receives them moves them from folder to folder with PATCH."""
 
     name = "faxes"
+    kind = "messages"
+    only = {"type": FAX}
     schema = "faxes"
-    summary = ("from_number", "to_number", "folder", "status", "timestamp", "pages", "owner_id")
-    indexes = ("folder",)
-    checks = (with_status,)
+    parents = PEOPLE
+    checks = (with_status, as_a_message)
     attachments = (DOCUMENTS,)
-    owner = "owner_id"
+
+    async def validate(self, ctx: Context) -> None:
+        """Check a fax, whose numbers may be called as those of all messages are."""
+        ctx.body = in_kazoos_words(ctx.body, ctx.found.data() if ctx.found is not None else {})
+        if ctx.found is None:
+            await _from_its_sender(ctx, ctx.body)
+        await super().validate(ctx)
 
     def attached(self, ctx: Context, body: Body, slot: str, file: File | None) -> Body:
         """A fax that waited for a document can be sent when it has one."""
@@ -151,7 +181,7 @@ class Faxes(Resource):
 
     async def _of(self, ctx: Context, folder: str) -> Answer:
         """The faxes of a folder."""
-        return await listing(ctx, self.tenant(ctx), self.name, where("folder", folder))
+        return await listing(ctx, self.tenant(ctx), self.kind, where("folder", folder), *self.of_parent(ctx))
 
     async def _in(self, ctx: Context, folder: str, id: str) -> Answer:
         """The fax of that id in a folder, which is `ctx.found` from then on."""
@@ -186,14 +216,26 @@ class Faxes(Resource):
             # NOTE: who sent it to us becomes nobody's sender: it goes out from the number that it came in at.
             before["from_number"], before["to_number"] = before.get("to_number"), None
             before = {key: value for key, value in before.items() if value is not None}
-        ctx.body = {**before, **ctx.body, "folder": OUTGOING}
+        wanted = in_kazoos_words(ctx.body, source.data())
+        wanted = {key: value for key, value in wanted.items() if key not in _NUMBERS}
+        ctx.body = {**before, **wanted, "folder": OUTGOING, "read_status": READ}
         await self.validate(ctx)
         fax, files = await copy_files(ctx.app.store, source, self.made(ctx, ctx.body))
         await write(ctx, Insert(fax), *files)
         return created(fax, *_at(ctx, fax.id))
 
 
+async def _from_its_sender(ctx: Context, body: Body) -> None:
+    """Let a fax that is to be sent, and names no number, go out from the one of its sender, if they have one."""
+    named = body.get("owner_id")
+    if "from_number" in body or body.get("folder", OUTGOING) != OUTGOING or not isinstance(named, str | None):
+        return
+    number = next(numbers_of(await sender_of(ctx, {"owner_id": named, "direction": OUTBOUND})), None)
+    if number is not None:
+        body["from_number"] = number
+
+
 def _at(ctx: Context, id: str) -> tuple[Noun, ...]:
     """Where a new fax is, whichever of its paths it was made by."""
-    *outer, (name, _) = ctx.dialect.localize(ctx.target.nouns, ctx.caller())
-    return (*outer, Noun(name, (id,)))
+    *outer, (last, _) = ctx.resolved
+    return (*(Noun(each.name, args) for each, args in outer), Noun(last.name, (id,)))

@@ -1,0 +1,232 @@
+"""Plain: what most REST APIs have in common, and where a dialect of one's own begins.
+
+JSON objects and arrays without an envelope; POST to create, PUT to replace, PATCH to change, 201 and 204; bearer
+tokens; errors with `message` and `status`; pages by `page` and `per_page` or by `start_key`; fields as filters. A
+subclass changes what is different: prefixes, verbs, words, and how answers, listings and errors are put into JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..body import decode_json
+from ..dates import from_iso, iso
+from ..errors import BadRequest, Forbidden, InvalidEnvelope, NotFound
+from ..filters import Filter
+from ..negotiation import FORM, JSON, essence, is_json
+from ..pagination import Listing, PageRequest
+from ..target import Noun, Target, split_path
+from .answering import TOKENS, Answering
+from .fields import Fields, names_in
+from .queries import filters_of, form_of, page_of
+from .rules import Rule, Times
+from .tables import is_below, tokens_of, version_in
+from .words import Lexicon, Words, filled
+
+if TYPE_CHECKING:
+    from ..context import Context
+    from ..endpoint import Endpoint
+    from ..registry import Registry
+    from ..routes import Route
+
+
+class Plain(Answering):
+    """A dialect without peculiarities. `prefixes` are the paths that it answers below, `words` what it calls things."""
+
+    name: ClassVar[str] = "plain"
+    verbs: Mapping[str, str] = {
+        **{"find": "GET", "create": "POST", "read": "GET", "replace": "PUT", "patch": "PATCH", "delete": "DELETE"}
+    }
+    also: Mapping[str, tuple[str, ...]] = {}
+    prefixes: tuple[str, ...] = ()
+    size_words: ClassVar[tuple[str, ...]] = ("per_page",)
+    control: ClassVar[frozenset[str]] = frozenset()
+    """Further words of the query that are no filters and may stand there once."""
+    times: Times = Times(iso, from_iso)
+
+    def __init__(self, prefixes: Sequence[str] = (), words: Words | None = None) -> None:
+        self.prefixes = tuple(sorted(prefixes or self.prefixes, key=len, reverse=True))
+        self.words = words or Words()
+        self._begins = tuple((prefix.encode(), version_in(prefix)) for prefix in self.prefixes)
+        self._called: dict[str, str] = {}
+        for word, noun in self.words.nouns.items():
+            self._called.setdefault(noun, word)
+        self._called_first = {noun: word for word, noun in self.words.roots.items()}
+
+    # The path.
+
+    def claims(self, raw_path: bytes) -> bool:
+        """Whether the path begins with one of the prefixes."""
+        return any(is_below(raw_path, begin) for begin, _ in self._begins)
+
+    def target(self, raw_path: bytes, registry: Registry) -> Target:
+        """The nouns below the prefix; NotFound for a path of somebody else's."""
+        for begin, version in self._begins:
+            if is_below(raw_path, begin):
+                tokens = split_path(raw_path[len(begin) :])
+                return Target(version, self.lexicon(registry).nouns(tokens))
+        raise NotFound(f"not an API path: begin with {self.prefixes[0]}")
+
+    def lexicon(self, registry: Registry) -> Lexicon:
+        """The dialect's words for the endpoints that there are."""
+        known = registry.worked_out.get((self.name, "lexicon"))
+        if known is None:
+            known = Lexicon(registry, self.words, self.spell)
+            registry.worked_out[self.name, "lexicon"] = known
+        assert isinstance(known, Lexicon)
+        return known
+
+    def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
+        """The nouns, below the caller's own account where the path names none and what it names belongs to one."""
+        first = ctx.registry.names.get(nouns[0].name) if nouns else None
+        # NOTE: who asks what there is does not say who they are.
+        if ctx.method == "OPTIONS" or first is None or first.tenants or first.anywhere or first.greedy:
+            return nouns
+        own = ctx.principal.account_id if ctx.principal is not None else ""
+        if not own or "accounts" not in ctx.registry.names:
+            raise Forbidden("this belongs to an account, and you to none: log in to one")
+        return (Noun("accounts", (own,)), *nouns)
+
+    def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> Any:
+        """Nothing: there are no aliases."""
+        return None
+
+    def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
+        """The path of the nouns, below the prefix of the request."""
+        spelt = tuple(Noun(self._word_at(at, name), args) for at, (name, args) in enumerate(nouns))
+        return "/".join([ctx.root_path + self.prefix(ctx), *tokens_of(spelt)])
+
+    def prefix(self, ctx: Context) -> str:
+        """The prefix of the request."""
+        found = (
+            prefix
+            for prefix, (begin, _) in zip(self.prefixes, self._begins, strict=True)
+            if is_below(ctx.raw_path, begin)
+        )
+        return next(found, self.prefixes[0])
+
+    def template(self, nouns: tuple[Noun, ...]) -> str:
+        """The path of the nouns below the first prefix; parameters stand in braces."""
+        tokens = [self.prefixes[0]]
+        for at, (name, args) in enumerate(nouns):
+            tokens.append(self._word_at(at, name))
+            for token in args:
+                braced = token[:1] == "{"
+                tokens.append(f"{{{self.parameter(name, token[1:-1])}}}" if braced else self.spell(token))
+        return "/".join(tokens)
+
+    def parameter(self, noun: str, name: str) -> str:
+        """What a parameter of a noun is called in lists of paths."""
+        return name
+
+    def remarks(self, ctx: Context) -> tuple[str, ...]:
+        """What else there is to say of how a path is read, for who has it explained: a sentence each."""
+        return ()
+
+    def word(self, noun: str) -> str:
+        """The first word for the noun, or the noun itself as the dialect spells it."""
+        return self._called.get(noun) or self.spell(noun)
+
+    def _word_at(self, at: int, noun: str) -> str:
+        """The word for a noun at that place of a path, the beginning of which may have words of its own."""
+        return self.word(noun) if at else self._called_first.get(noun) or self.word(noun)
+
+    def spell(self, word: str) -> str:
+        """What a noun, or the word of an action, is called that has no word of its own."""
+        return word
+
+    def case(self, name: str) -> str:
+        """What a field is called that has no rule of its own."""
+        return name
+
+    # The request.
+
+    def refuse_repeated(self, words: list[tuple[str, str]]) -> None:
+        """Refuse a word that says how to answer and stands twice; a filter may have several values."""
+        seen: set[str] = set()
+        once = {self.page_word, *self.size_words, self.key_word, *self.control, *TOKENS}
+        for name, _ in words:
+            if name in seen and name in once:
+                raise BadRequest(f"{name} stands in the query more than once", word="bad_query", cause=name)
+            seen.add(name)
+
+    def read(self, ctx: Context) -> None:
+        """The bearer token and the accepted media type."""
+        scheme, _, token = (ctx.header(b"authorization") or "").partition(" ")
+        if scheme.lower() == "bearer":
+            ctx.token = token.strip()
+        ctx.accept = ctx.header(b"accept")
+
+    def reads(self, media_type: str) -> bool:
+        """Whether it is JSON or a form."""
+        return is_json(media_type) or media_type == FORM
+
+    def take(self, ctx: Context, raw: bytes) -> None:
+        """The JSON part, which is the body that was waited for."""
+        ctx.raw_body = raw
+
+    def data(self, ctx: Context) -> dict[str, Any]:
+        """The JSON object, or the fields of a form, in neutral names and without private fields."""
+        raw = ctx.raw_body
+        if not raw:
+            return {}
+        is_form = not ctx.unread and essence(ctx.header(b"content-type") or JSON) == FORM
+        if is_form and raw.lstrip()[:1] not in (b"{", b"["):
+            body: Any = form_of(raw, ctx.app.settings.limits.query_words)
+        else:
+            body = decode_json(raw, ctx.app.settings.limits)
+        if not isinstance(body, dict):
+            raise InvalidEnvelope("json", "type", "the request body must be a JSON object", target="object")
+        if ctx.bound is not None:
+            body = self.fields_of(ctx, ctx.bound.endpoint).into(body)
+            if ctx.bound.route.operation == "create":
+                body = filled(body, self.words.defaults.get(ctx.bound.endpoint.name, {}))
+        return {key: value for key, value in body.items() if key[:1] != "_" and key[:4] != "pvt_"}
+
+    def listing(self, ctx: Context) -> Listing:
+        """The page, and the fields that rows must have."""
+        return Listing(self.page(ctx), self.filters(ctx))
+
+    def page(self, ctx: Context) -> PageRequest:
+        """Which page is asked for: by number, or from a key on; sizes above the maximum mean the maximum."""
+        return page_of(ctx, self.page_word, self.size_words, self.key_word)
+
+    def filters(self, ctx: Context) -> tuple[Filter, ...]:
+        """The fields that words of the query name, with one value or several; other words say nothing."""
+        if not ctx.words or ctx.bound is None:
+            return ()
+        endpoint = ctx.bound.endpoint
+        without = self.control | {self.page_word, self.key_word, *self.size_words}
+        words = [(name, value) for name, value in ctx.words if name not in without]
+        extra = self.words.filters.get(endpoint.name, {})
+        return filters_of(words, self.fields_of(ctx, endpoint), extra, self.times)
+
+    def group(self, endpoint: Endpoint, route: Route) -> str:
+        """The usage group of the dialect's words, else the one that the route or the endpoint names."""
+        groups = self.words.groups
+        return groups.get(endpoint.name) or groups.get("*") or route.group or endpoint.limit_group
+
+    # The fields of documents.
+
+    def fields_of(self, ctx: Context, endpoint: Endpoint) -> Fields:
+        """How the documents of an endpoint are written."""
+        key = (self.name, "fields", endpoint.name)
+        known = ctx.registry.worked_out.get(key)
+        if known is None:
+            known = ctx.registry.worked_out[key] = self._fields_for(ctx, endpoint)
+        assert isinstance(known, Fields)
+        return known
+
+    def _fields_for(self, ctx: Context, endpoint: Endpoint) -> Fields:
+        words = self.words
+        told = {**words.fields.get("*", {}), **words.fields.get(endpoint.name, {})}
+        schema = getattr(endpoint, "schema", None)
+        known, top = (None, frozenset[str]()) if schema is None else names_in(ctx.app.schemas, schema)
+        rules = [Rule.of(ours, theirs) for ours, theirs in told.items()]
+        fixed = words.fixed.get(endpoint.name)
+        return Fields(rules, self.times, known, self.case, fixed, self.dropped(), top | {"id"})
+
+    def dropped(self) -> tuple[str, ...]:
+        """What clients send back of a document though it is not theirs to set."""
+        return ("id",)

@@ -1,0 +1,271 @@
+"""RingCentral's dialect: bare objects, `records` with `paging` and `navigation`, tilde aliases, error codes.
+
+The facts are those of the reference on RingCentral's conventions; where it leaves something open, the docs page
+`ringcentral.md` says what is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ...context import Context
+from ...dates import from_iso, iso_millis
+from ...errors import (
+    BadIdentifier,
+    BadRequest,
+    Forbidden,
+    InvalidData,
+    InvalidEnvelope,
+    Refusal,
+    TokenRefused,
+    Unauthorized,
+)
+from ...fields import Fields as HeaderFields
+from ...negotiation import FORM, essence
+from ...pagination import Listing
+from ...reply import Page
+from ...settings import RingCentral
+from ...stores import Document
+from ...target import Noun, Target
+from ..answering import TOKENS
+from ..fields import camel
+from ..plain import Plain
+from ..rules import Times
+from ..words import Words, words_of
+from . import lists
+from .bulk import together, wanted
+from .codes import code_of, code_of_rule
+from .tunnel import METHOD, tunnelled
+from .uris import uri_of
+from .versions import NOUN as VERSIONS
+from .versions import ApiVersions
+
+if TYPE_CHECKING:
+    from ...registry import Registry
+    from ...reply import Reply
+
+TILDE = "~"
+ACCOUNTS, EXTENSIONS, OAUTH = "accounts", "extensions", "oauth"
+_MERGING = {"find": "GET", "create": "POST", "read": "GET", "patch": "PATCH", "replace": "PUT", "delete": "DELETE"}
+
+
+class RingCentralDialect(Plain):
+    """RingCentral's conventions: `/restapi/v1.0/account/~/extension/~/message-store`, camelCase, 204 for DELETE."""
+
+    name: ClassVar[str] = "ringcentral"
+    content_type: ClassVar[bytes] = b"application/json;charset=utf-8"
+    page_word: ClassVar[str] = lists.PAGE
+    size_words: ClassVar[tuple[str, ...]] = (lists.SIZE, lists.COUNT)
+    key_word: ClassVar[str] = lists.TOKEN
+    control: ClassVar[frozenset[str]] = frozenset({METHOD, *TOKENS, lists.FROM, lists.TO, lists.ORDER, "view"})
+    unrepeated: ClassVar[frozenset[str]] = frozenset({METHOD, *TOKENS, lists.TOKEN})
+    """Words of the query that no URI repeats."""
+    times: Times = Times(iso_millis, from_iso)
+
+    def __init__(self, options: RingCentral | None = None, words: Words | None = None) -> None:
+        self.options = options or RingCentral()
+        super().__init__(self.options.prefixes, words or words_of(self.name, self.options.words))
+        self.verbs = _MERGING
+        self.also = {"patch": ("PUT",)} if self.options.put == "merge" else {}
+        self.statuses = {"create": self.options.created, "delete": 204}
+        self.endpoints = (ApiVersions(self.prefixes),)
+
+    def spell(self, word: str) -> str:
+        """Words in a path are joined by hyphens."""
+        return word.replace("_", "-")
+
+    def case(self, name: str) -> str:
+        """Names in JSON and in queries are in camel case."""
+        return camel(name)
+
+    def dropped(self) -> tuple[str, ...]:
+        """What a whole representation has that is not the client's to set."""
+        return ("id", "uri", "creationTime", "lastModifiedTime")
+
+    # The path.
+
+    def target(self, raw_path: bytes, registry: Registry) -> Target:
+        """The nouns below the prefix; a prefix alone asks for the versions of the API."""
+        target = super().target(raw_path, registry)
+        if not target.nouns and raw_path.rstrip(b"/").decode("latin-1") in self.prefixes:
+            return Target(target.version, (Noun(VERSIONS, (target.version,) if target.version else ()),))
+        return target
+
+    def template(self, nouns: tuple[Noun, ...]) -> str:
+        """The path below the newest prefix; what stands outside of versions is below the shortest."""
+        shortest = min(self.prefixes, key=len)
+        if nouns[0].name == VERSIONS:
+            return "/".join([shortest, *nouns[0].args])
+        found = super().template(nouns)
+        return shortest + found.removeprefix(self.prefixes[0]) if nouns[0].name == OAUTH else found
+
+    def parameter(self, noun: str, name: str) -> str:
+        """The id of a document is called after its word."""
+        return camel(f"{self.word(noun)}_id".replace("-", "_") if name == "id" else name)
+
+    def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
+        """`~` as the caller's own account, and as the caller's own extension."""
+        own = tuple([self._own(ctx, noun) if noun.args[:1] == (TILDE,) else noun for noun in nouns])
+        return super().localize(ctx, own)
+
+    def _own(self, ctx: Context, noun: Noun) -> Noun:
+        principal = ctx.principal
+        if noun.name == ACCOUNTS:
+            if principal is None or not principal.account_id:
+                raise Forbidden("~ is the account of who is logged in, and you belong to none")
+            return Noun(noun.name, (principal.account_id, *noun.args[1:]))
+        if noun.name == EXTENSIONS:
+            if principal is None or not principal.user_id:
+                told = "~ is the extension of who is logged in: log in as a user who has one"
+                raise Unauthorized(told, word="extension_required")
+            return Noun(noun.name, (principal.user_id, *noun.args[1:]))
+        return noun
+
+    # The request.
+
+    def read(self, ctx: Context) -> None:
+        """The token, the method that a POST stands for, and the ids where there are several."""
+        super().read(ctx)
+        if ctx.token is None and "access_token" in ctx.query:
+            self._take_query_token(ctx)
+        ctx.verb = tunnelled(ctx)
+        if ctx.query and ctx.verb == "POST" and self._is_oauth(ctx) and _is_form(ctx):
+            raise BadRequest("parameters of a token request stand in the form alone", word="query_not_allowed")
+        if b"," in ctx.raw_path or b"*" in ctx.raw_path or b"%2" in ctx.raw_path:
+            ctx.several = wanted(self, ctx)
+
+    def _take_query_token(self, ctx: Context) -> None:
+        """Take the token out of the query, where settings allow that: for files alone (reference, A.11)."""
+        name, args = ctx.target.nouns[-1] if ctx.target.nouns else Noun("", ())
+        dispatch = ctx.registry.dispatch(self).get(name)
+        place = dispatch.at(args) if dispatch is not None else None
+        bound = place.verbs.get("GET") if place is not None else None
+        is_file = bound is not None and (bound.route.slot is not None or bool(bound.route.provides))
+        if self.options.query_token and is_file and ctx.method in ("GET", "HEAD"):
+            ctx.token = ctx.query["access_token"]
+
+    def _is_oauth(self, ctx: Context) -> bool:
+        return bool(ctx.target.nouns) and ctx.target.nouns[-1].name == OAUTH
+
+    def listing(self, ctx: Context) -> Listing:
+        """The page by number or token, the times and the filters."""
+        return lists.listing(self, ctx)
+
+    # The answer.
+
+    def fields(self, ctx: Context) -> HeaderFields:
+        """`RCRequestId` beside `X-Request-ID`, and what is left in the usage group."""
+        id = ctx.request_id.encode()
+        fields = [(b"rcrequestid", id), (b"x-request-id", id)]
+        charge = ctx.charge
+        if charge is not None:
+            fields += [
+                (b"x-rate-limit-group", charge.group.name.encode()),
+                (b"x-rate-limit-limit", b"%d" % charge.limit),
+                (b"x-rate-limit-remaining", b"%d" % charge.remaining),
+                (b"x-rate-limit-window", b"%d" % charge.window),
+            ]
+        return fields
+
+    def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:
+        """One document with its canonical URI and its times."""
+        path = self._path_of(ctx, document.id)
+        shown = {"uri": uri_of(ctx, path), **self._with_files(ctx, body, path)}
+        shown.setdefault("creationTime", iso_millis(document.created))
+        shown.setdefault("lastModifiedTime", iso_millis(document.modified))
+        return shown
+
+    def row(self, ctx: Context, body: dict[str, Any]) -> Any:
+        """One row with its canonical URI, where it is a document of what the path names."""
+        if ctx.bound is None or ctx.bound.route.operation != "find" or not isinstance(body.get("id"), str):
+            return body
+        path = self._path_of(ctx, body["id"])
+        return {"uri": uri_of(ctx, path), **self._with_files(ctx, body, path)}
+
+    def collection(self, ctx: Context, rows: list[Any], page: Page | None) -> Any:
+        """`records`, `paging` and `navigation`."""
+        return lists.collection(self, ctx, rows, page)
+
+    def shown(self, ctx: Context, reply: Reply) -> Any:
+        """The answer as JSON; what a token request is answered with keeps the names of the standard (RFC 6749, 5.1)."""
+        return reply.answer if self._is_oauth(ctx) and isinstance(reply.answer, dict) else super().shown(ctx, reply)
+
+    def status(self, ctx: Context, reply: Reply) -> int:
+        """As ever, but nothing is made by a token request."""
+        return 200 if self._is_oauth(ctx) else super().status(ctx, reply)
+
+    def _path_of(self, ctx: Context, id: str) -> str:
+        """The path of a document of what the path of the request names."""
+        *outer, (name, _) = ctx.nouns()
+        endpoint = ctx.registry.names[name]
+        single = endpoint.depths[1] == 0  # there is one for all, and no id leads to it
+        return self.path(ctx, (*outer, Noun(name, () if single else (id,))))
+
+    def _with_files(self, ctx: Context, body: dict[str, Any], path: str) -> dict[str, Any]:
+        """The document with the URIs of its files, as the dialect's words say where they are."""
+        links = self.words.links.get(ctx.nouns()[-1].name)
+        for field, below in links.items() if links else ():
+            files = body.get(field)
+            if isinstance(files, list):
+                for file in files:
+                    if isinstance(file, dict) and "id" in file:
+                        file["uri"] = uri_of(ctx, f"{path}/{below}/{file['id']}")
+            else:
+                body[field] = uri_of(ctx, f"{path}/{below}")
+        return body
+
+    def failed(self, refusal: Refusal) -> int:
+        """The status of the error."""
+        return refusal.status
+
+    def error(self, ctx: Context, refusal: Refusal) -> Any:
+        """The error at both levels: `errors`, and the first of them beside it for older clients."""
+        errors = self._errors(ctx, refusal)
+        told = {**errors[0], "errors": errors}
+        if isinstance(refusal, TokenRefused):
+            told = {"error": refusal.word, "error_description": refusal.message, **told}
+        if refusal.status == 429 and ctx.charge is not None:
+            told["rateLimit"] = {
+                "group": ctx.charge.group.name,
+                "limit": ctx.charge.limit,
+                "window": ctx.charge.window,
+            }
+        return told
+
+    def _errors(self, ctx: Context, refusal: Refusal) -> list[dict[str, Any]]:
+        if isinstance(refusal, InvalidData) and not isinstance(refusal, InvalidEnvelope):
+            wrong = zip(self.wrong(ctx, refusal), refusal.violations, strict=True)
+            return [
+                {"errorCode": code_of_rule(each.code), "message": message, "parameterName": name}
+                for (name, message), each in wrong
+            ]
+        error: dict[str, Any] = {"errorCode": code_of(self._told(ctx, refusal)), "message": refusal.message}
+        if isinstance(refusal, BadIdentifier):
+            name = self._parameter(ctx, refusal.cause)
+            error |= {"message": f"Resource for parameter [{name}] is not found", "parameterName": name}
+        elif refusal.word == "bad_parameter":
+            error["parameterName"] = refusal.cause
+        return [error]
+
+    def _told(self, ctx: Context, refusal: Refusal) -> Refusal:
+        """A 401 with the word for what was wrong with the header."""
+        if isinstance(refusal, Unauthorized) and refusal.word == Unauthorized.word and ctx.token is None:
+            sent = ctx.header(b"authorization")
+            refusal.word = "no_token" if not sent else "wrong_scheme"
+        return refusal
+
+    def _parameter(self, ctx: Context, id: Any) -> str:
+        """What the client calls the id that leads nowhere."""
+        named = ctx.nouns() or ctx.target.nouns
+        noun = next((noun.name for noun in named if id in noun.args), named[-1].name if named else "")
+        known = {ACCOUNTS: "accountId", EXTENSIONS: "extensionId", "messages": "messageId"}
+        return known.get(noun) or f"{camel(self.word(noun).replace('-', '_'))}Id"
+
+    def together(self, ctx: Context, parts: Sequence[Context]) -> None:
+        """207 with the answers to all parts, or what one alone would have been answered with."""
+        together(self, ctx, parts)
+
+
+def _is_form(ctx: Context) -> bool:
+    return essence(ctx.header(b"content-type") or "") == FORM
