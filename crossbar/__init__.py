@@ -15,6 +15,9 @@ if _typing.TYPE_CHECKING:
     from .context import Context
     from .dates import gregorian
     from .dialects import Dialect
+    from .dialects.plain import Plain
+    from .dialects.rules import Times
+    from .dialects.words import Words
     from .endpoint import Endpoint
     from .errors import (
         BadIdentifier,
@@ -101,6 +104,7 @@ __all__ = [
     "Noun",
     "Options",
     "Page",
+    "Plain",
     "Principal",
     "Query",
     "RedactingFormatter",
@@ -117,12 +121,14 @@ __all__ = [
     "Stream",
     "Target",
     "TimedOut",
+    "Times",
     "TokenRefused",
     "TooManyRequests",
     "Unauthorized",
     "Unavailable",
     "UnsupportedMediaType",
     "Violation",
+    "Words",
     "__version__",
     "accepted",
     "action",
@@ -167,6 +173,9 @@ _HOMES = {
     "context": ("Context",),
     "dates": ("gregorian",),
     "dialects": ("Dialect",),
+    "dialects.plain": ("Plain",),
+    "dialects.rules": ("Times",),
+    "dialects.words": ("Words",),
     "endpoint": ("Endpoint",),
     "errors": (
         "BadIdentifier",

@@ -7,21 +7,12 @@ keeps the others from being done: what each led to stands in the answer.
 from __future__ import annotations
 
 from copy import copy
-from typing import NamedTuple
 
 from .context import Answered, Context
 from .errors import NotAcceptable
 from .events import close
 from .pipeline import Stage
-from .target import Target
 from .walk import refuse, walk
-
-
-class Part(NamedTuple):
-    """One of several things: what is asked for, and the body that belongs to it."""
-
-    target: Target
-    raw_body: bytes
 
 
 async def answer(ctx: Context, stages: tuple[Stage, ...]) -> None:
@@ -30,7 +21,9 @@ async def answer(ctx: Context, stages: tuple[Stage, ...]) -> None:
     for number, asked in enumerate(ctx.several):
         part = copy(ctx)
         part.several = ()
-        part.target, part.raw_body = asked
+        part.target, part.raw_body = asked.target, asked.raw_body
+        if asked.media_type:
+            part.headers = {**ctx.headers, b"content-type": asked.media_type.encode()}
         part.response_headers, part.parents, part.files, part.pending = [], {}, [], []
         # NOTE: each has an id of its own in the log, which leads to that of the request.
         part.request_id = f"{ctx.request_id}.{number}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from .errors import BadRequest, NotFound
@@ -13,7 +13,6 @@ from .target import Noun, Target
 if TYPE_CHECKING:
     from .app import Crossbar
     from .auth import Principal
-    from .bulk import Part
     from .dialects import Dialect
     from .dispatch import Bound
     from .endpoint import Endpoint
@@ -27,6 +26,17 @@ if TYPE_CHECKING:
     from .stores import BlobWriter, Body, Document
 
 Headers = list[tuple[bytes, bytes]]
+
+
+class Part(NamedTuple):
+    """One of several things that a request asks for: its target, and the body that belongs to it.
+
+    A body that is of another type than that of the request says so.
+    """
+
+    target: Target
+    raw_body: bytes
+    media_type: str = ""
 
 
 class Answered(Exception):

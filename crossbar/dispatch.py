@@ -21,7 +21,7 @@ class Wording(Protocol):
 
     @property
     def verbs(self) -> Mapping[str, str]:
-        """The HTTP verb of each operation; of two with one verb, the first that an endpoint has answers."""
+        """The HTTP verb of each operation, empty if it is not offered; of two with one verb, the first there is."""
         ...
 
     @property
@@ -81,8 +81,9 @@ class Dispatch:
         self._patterns: dict[int, list[tuple[tuple[str | None, ...], Place]]] = {}
         self._deeper: Place | None = None
         # NOTE: operations first: where a dialect writes an action of another dialect's like one of them, they win.
-        order = [*wording.verbs, None]
-        for route in sorted(endpoint.routes, key=lambda route: order.index(route.operation)):
+        order: list[str | None] = [*wording.verbs, None]
+        routes = [route for route in endpoint.routes if route.operation is None or wording.verbs[route.operation]]
+        for route in sorted(routes, key=lambda route: order.index(route.operation)):
             self._add(endpoint, route, wording)
         for patterns in self._patterns.values():
             patterns.sort(key=lambda entry: [part is None for part in entry[0]])

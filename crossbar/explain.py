@@ -26,6 +26,7 @@ from .endpoint import Endpoint
 from .errors import Forbidden, MethodNotAllowed, Refusal, Unavailable
 from .pipeline import negotiate, open_request, tokenize
 from .reply import Reply
+from .resource import Resource
 from .roles import USER
 from .target import Noun
 
@@ -100,7 +101,7 @@ def _several(ctx: Context, uri: str) -> Explanation:
     for asked in ctx.several:
         part = copy(ctx)
         part.several = ()
-        part.target, part.raw_body = asked
+        part.target, part.raw_body = asked.target, asked.raw_body
         part.response_headers = []
         told = _walked(part, part.dialect.path(part, asked.target.nouns), None)
         part.status, part.payload = told.status, b"" if told.status == HTTPStatus.NO_CONTENT else b"{}"
@@ -127,6 +128,7 @@ def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
         negotiate(ctx)
         ctx.stage = "execute"
         _refuse_broken(ctx)
+        _read_listing(ctx)
         ctx.stage = "render"
         status = _implied(ctx, ctx.bound) if ctx.bound is not None else 204
     except Refusal as refused:
@@ -228,6 +230,13 @@ def _refuse_broken(ctx: Context) -> None:
         entry = ctx.registry.entries[ctx.bound.endpoint.name]
         if entry.fault:
             raise Unavailable(f"the endpoint {entry.name!r} is out of order: {entry.fault}")
+
+
+def _read_listing(ctx: Context) -> None:
+    """Read the words of a listing, which a resource does when it is carried out; BadRequest if they are malformed."""
+    bound = ctx.bound
+    if ctx.query and bound is not None and bound.route.operation == "find" and isinstance(bound.endpoint, Resource):
+        ctx.listing()
 
 
 def _now(waiting: Any) -> None:

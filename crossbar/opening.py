@@ -29,7 +29,7 @@ def refuse_oversize(ctx: Context) -> None:
     # PERF: a short path of plain characters cannot hold a long segment or a control character.
     if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
         for token in split_path(path):
-            if len(token) > limits.segment or not token.isprintable():
+            if any(len(id) > limits.segment for id in ctx.dialect.ids_in(token)) or not token.isprintable():
                 raise BadRequest(
                     f"a segment of the path is longer than {limits.segment} characters or holds control characters",
                     word="bad_path",

@@ -236,7 +236,9 @@ class Registry:
         """A 404 that says how far the path resolved and which endpoint may have been meant."""
         if not nouns:
             # The chain broke at its first token, or at the one after the alias for the caller's own account.
-            tokens = raw_path.decode("latin-1").split("/")[2 if target.version else 1 :]
+            path = raw_path.decode("latin-1")
+            prefix = next((each for each in getattr(wording, "prefixes", ()) if path.startswith(each)), "")
+            tokens = path.removeprefix(prefix).split("/")[2 if target.version and not prefix else 1 :]
             surplus = tuple([token for token in tokens if token != ALIAS][:1])
         words = [wording.word(name) for name in self.names]
         nearest = {token: near[0] for token in surplus if (near := difflib.get_close_matches(token, words, 1, 0.6))}

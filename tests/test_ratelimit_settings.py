@@ -37,7 +37,7 @@ DOUBTS = [
     ({"devcies": 2}, {}, ["rate.costs.devcies: no endpoint is called 'devcies'"]),
     ({"devices.fetch": 2}, {}, ["rate.costs.devices.fetch: 'fetch' is no verb"]),
     ({"c0" * 16 + ".devcies": 2}, {}, [f"rate.costs.{'c0' * 16}.devcies: no endpoint is called"]),
-    ({}, {"medai": {"size": 5}}, ["rate.groups.medai: no endpoint belongs to this group; there are default, media"]),
+    ({}, {"medai": {"size": 5}}, ["rate.groups.medai: no endpoint belongs to this group; there are auth, default, "]),
 ]
 
 

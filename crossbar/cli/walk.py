@@ -96,11 +96,14 @@ def findings(explanation: Explanation) -> Iterator[Finding]:
             return
         skipped = ctx.method == "OPTIONS" and name in _UNASKED
         yield Finding(name, asks, "not asked: OPTIONS only lists verbs" if skipped else _FINDS[name](explanation, ctx))
+        if explanation.parts and name == "spread":
+            return
 
 
 def _tokenized(told: Explanation, ctx: Context) -> str:
     nouns = ", ".join(map(str, told.nouns))
-    return f"{told.dialect}, version {told.version}: {nouns or 'no module'}"
+    version = f"version {told.version}" if told.version else "no version"
+    return f"{told.dialect}, {version}: {nouns or 'no module'}"
 
 
 def _opened(told: Explanation, ctx: Context) -> str:
@@ -114,6 +117,12 @@ def _authenticated(told: Explanation, ctx: Context) -> str:
     own = "authenticate" in ctx.resolved[-1][0].overrides if ctx.resolved else False
     asked = f"; whom no token names, {told.endpoint} may vouch for itself" if own else ""
     return f"not asked here: somebody is assumed to be logged in{asked}"
+
+
+def _spread(told: Explanation, ctx: Context) -> str:
+    if not told.parts:
+        return "one thing"
+    return f"{len(told.parts)} things, each on a walk of its own from here; the answers go out together"
 
 
 def _resolved(told: Explanation, ctx: Context) -> str:
@@ -156,7 +165,14 @@ def _validated(told: Explanation, ctx: Context) -> str:
 
 
 def _executed(told: Explanation, ctx: Context) -> str:
-    return first_sentence(ctx.bound.call if ctx.bound is not None else None)
+    said = first_sentence(ctx.bound.call if ctx.bound is not None else None)
+    filters = ctx.listing_asked.filters if ctx.listing_asked is not None else ()
+    wanted = [f"{'.'.join(each.path)} {each.operator} {_value(each.value)}" for each in filters]
+    return f"{said} Filters: {', '.join(wanted)}" if wanted else said
+
+
+def _value(value: object) -> str:
+    return " or ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _rendered(told: Explanation, ctx: Context) -> str:
@@ -167,6 +183,7 @@ _FINDS: dict[str, Callable[[Explanation, Context], str]] = {
     "tokenize": _tokenized,
     "open_request": _opened,
     "authenticate": _authenticated,
+    "spread": _spread,
     "resolve": _resolved,
     "charge": _charged,
     "authorize": _authorized,
@@ -176,4 +193,4 @@ _FINDS: dict[str, Callable[[Explanation, Context], str]] = {
     "render": _rendered,
 }
 
-_UNASKED = frozenset({"authenticate", "charge", "authorize", "negotiate", "validate", "execute"})
+_UNASKED = frozenset({"authenticate", "spread", "charge", "authorize", "negotiate", "validate", "execute"})

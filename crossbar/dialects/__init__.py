@@ -27,7 +27,10 @@ class Dialect(Protocol):
 
     name: ClassVar[str]
     verbs: Mapping[str, str]
-    """The HTTP verb of each operation; of two operations with one verb, the first that an endpoint has answers."""
+    """The HTTP verb of each operation, empty for one that the dialect does not offer.
+
+    Of two operations with one verb, the first that an endpoint has answers.
+    """
     also: Mapping[str, tuple[str, ...]]
     """Further verbs of an operation, for those that have some."""
 
@@ -58,11 +61,17 @@ class Dialect(Protocol):
     def read(self, ctx: Context) -> None:
         """Read the verb, the token, the accepted media type and the envelope out of headers, query and body."""
 
+    def ids_in(self, argument: str) -> Sequence[str]:
+        """The ids that an argument of the path stands for: itself, unless several can be written in one."""
+
     def reads(self, media_type: str) -> bool:
         """Whether a body of this type is one that `data` understands."""
 
     def take(self, ctx: Context, raw: bytes) -> None:
         """Take the JSON part of an upload as the request's body; the verb and the caller are settled by then."""
+
+    def named(self, ctx: Context, fields: dict[str, Any]) -> dict[str, Any]:
+        """The text fields of an upload, in neutral names."""
 
     def data(self, ctx: Context) -> dict[str, Any]:
         """The object that an operation works on, out of the request body."""

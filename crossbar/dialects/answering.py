@@ -16,13 +16,12 @@ from ..reply import Page, Reply, Stream
 from ..stores import Document
 from .fields import Fields
 from .rules import Times
-from .tables import as_file, linked
+from .tables import as_file, linked, with_words
 
 if TYPE_CHECKING:
     from ..context import Context
     from ..endpoint import Endpoint
 
-_JSON_TYPE = (b"content-type", JSON.encode())
 TOKENS = frozenset({"access_token", "auth_token"})
 """Words of the query that carry a token; no link repeats them."""
 
@@ -102,6 +101,12 @@ class Answering:
             ctx.response_headers.append((b"link", linked(ctx, words, TOKENS, "next")))
         return rows
 
+    def next_link(self, ctx: Context, page: Page | None) -> str | None:
+        """Where the next page is, from the root of the server; None behind the last one."""
+        if page is None or page.rows.next is None:
+            return None
+        return with_words(ctx, self.next_words(ctx, page.rows.next), TOKENS)
+
     def next_words(self, ctx: Context, key: str) -> dict[str, str]:
         """The words of the query that lead to the next page: its number where pages have one, else its key."""
         number = ctx.listing().page.number
@@ -112,7 +117,7 @@ class Answering:
     def failure(self, ctx: Context, refusal: Refusal) -> None:
         """The error, in the dialect's form."""
         ctx.status = self.failed(refusal)
-        ctx.response_headers = [*refusal.headers, _JSON_TYPE]
+        ctx.response_headers = [*refusal.headers, (b"content-type", self.content_type)]
         ctx.payload = orjson.dumps(self.error(ctx, refusal))
 
     def failed(self, refusal: Refusal) -> int:

@@ -110,9 +110,17 @@ class CrossbarDialect:
         if ctx.accept is None:
             ctx.accept = ctx.header(b"accept")
 
+    def ids_in(self, argument: str) -> Sequence[str]:
+        """The argument: it names one thing."""
+        return (argument,)
+
     def reads(self, media_type: str) -> bool:
         """Whether a body of this type is read as an envelope."""
         return accepts_body(media_type)
+
+    def named(self, ctx: Context, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields as they are."""
+        return fields
 
     def take(self, ctx: Context, raw: bytes) -> None:
         """The JSON part as the envelope, or as its data if it has no `data`."""

@@ -21,7 +21,7 @@ from .answering import TOKENS, Answering
 from .fields import Fields, names_in
 from .queries import filters_of, form_of, page_of
 from .rules import Rule, Times
-from .tables import is_below, tokens_of, version_in
+from .tables import is_below, singular, tokens_of, version_in
 from .words import Lexicon, Words, filled
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Plain(Answering):
     size_words: ClassVar[tuple[str, ...]] = ("per_page",)
     control: ClassVar[frozenset[str]] = frozenset()
     """Further words of the query that are no filters and may stand there once."""
+    full: ClassVar[bool] = True
+    """Whether the rows of listings are whole documents, and not only what their endpoint sums them up by."""
+    leaves_out_account: ClassVar[bool] = False
+    """Whether lists of paths leave out the account before a document whose id stands in the path."""
     times: Times = Times(iso, from_iso)
 
     def __init__(self, prefixes: Sequence[str] = (), words: Words | None = None) -> None:
@@ -116,9 +120,13 @@ class Plain(Answering):
                 tokens.append(f"{{{self.parameter(name, token[1:-1])}}}" if braced else self.spell(token))
         return "/".join(tokens)
 
+    def may_begin_with(self, noun: str) -> bool:
+        """Whether lists of paths leave out the account before this noun, where its id stands in the path."""
+        return self.leaves_out_account and self.word(noun) not in self.words.roots
+
     def parameter(self, noun: str, name: str) -> str:
-        """What a parameter of a noun is called in lists of paths."""
-        return name
+        """What a parameter of a noun is called in lists of paths; the id of a document after the word for it."""
+        return f"{self._called.get(noun) or singular(noun)}_id" if name == "id" else name
 
     def remarks(self, ctx: Context) -> tuple[str, ...]:
         """What else there is to say of how a path is read, for who has it explained: a sentence each."""
@@ -157,6 +165,13 @@ class Plain(Answering):
         if scheme.lower() == "bearer":
             ctx.token = token.strip()
         ctx.accept = ctx.header(b"accept")
+        own = essence(self.content_type.decode())
+        if own != JSON and ctx.accept is not None:
+            ctx.accept = ctx.accept.replace(own, JSON)  # it is the form that JSON goes out in
+
+    def ids_in(self, argument: str) -> Sequence[str]:
+        """The argument: it names one thing."""
+        return (argument,)
 
     def reads(self, media_type: str) -> bool:
         """Whether it is JSON or a form."""
@@ -178,15 +193,20 @@ class Plain(Answering):
             body = decode_json(raw, ctx.app.settings.limits)
         if not isinstance(body, dict):
             raise InvalidEnvelope("json", "type", "the request body must be a JSON object", target="object")
+        named = self.named(ctx, body)
+        if ctx.bound is not None and ctx.bound.route.operation == "create":
+            return filled(named, self.words.defaults.get(ctx.bound.endpoint.name, {}))
+        return named
+
+    def named(self, ctx: Context, fields: dict[str, Any]) -> dict[str, Any]:
+        """Fields as they were sent, which are used up, in neutral names and without private ones."""
         if ctx.bound is not None:
-            body = self.fields_of(ctx, ctx.bound.endpoint).into(body)
-            if ctx.bound.route.operation == "create":
-                body = filled(body, self.words.defaults.get(ctx.bound.endpoint.name, {}))
-        return {key: value for key, value in body.items() if key[:1] != "_" and key[:4] != "pvt_"}
+            fields = self.fields_of(ctx, ctx.bound.endpoint).into(fields)
+        return {key: value for key, value in fields.items() if key[:1] != "_" and key[:4] != "pvt_"}
 
     def listing(self, ctx: Context) -> Listing:
         """The page, and the fields that rows must have."""
-        return Listing(self.page(ctx), self.filters(ctx))
+        return Listing(self.page(ctx), self.filters(ctx), full=self.full)
 
     def page(self, ctx: Context) -> PageRequest:
         """Which page is asked for: by number, or from a key on; sizes above the maximum mean the maximum."""
@@ -198,9 +218,14 @@ class Plain(Answering):
             return ()
         endpoint = ctx.bound.endpoint
         without = self.control | {self.page_word, self.key_word, *self.size_words}
-        words = [(name, value) for name, value in ctx.words if name not in without]
+        asked = [(self.filter_word(name), value) for name, value in ctx.words if name not in without]
+        words = [(name, value) for name, value in asked if name is not None]
         extra = self.words.filters.get(endpoint.name, {})
         return filters_of(words, self.fields_of(ctx, endpoint), extra, self.times)
+
+    def filter_word(self, word: str) -> str | None:
+        """The name of the field that a word of the query filters by, None for a word that is no filter."""
+        return word
 
     def group(self, endpoint: Endpoint, route: Route) -> str:
         """The usage group of the dialect's words, else the one that the route or the endpoint names."""
@@ -225,8 +250,10 @@ class Plain(Answering):
         known, top = (None, frozenset[str]()) if schema is None else names_in(ctx.app.schemas, schema)
         rules = [Rule.of(ours, theirs) for ours, theirs in told.items()]
         fixed = words.fixed.get(endpoint.name)
-        return Fields(rules, self.times, known, self.case, fixed, self.dropped(), top | {"id"})
+        # NOTE: where its files are, a document says by itself.
+        dropped = (*self.dropped(endpoint), *words.links.get(endpoint.name, ()))
+        return Fields(rules, self.times, known, self.case, fixed, dropped, top | {"id"})
 
-    def dropped(self) -> tuple[str, ...]:
+    def dropped(self, endpoint: Endpoint) -> tuple[str, ...]:
         """What clients send back of a document though it is not theirs to set."""
         return ("id",)

@@ -22,6 +22,8 @@ from ..dates import from_gregorian, gregorian
 
 Path = tuple[str, ...]
 EACH = "[]"
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+"""The Unix seconds of the years 1 to 9999, which is what can be written as a date."""
 
 
 class RuleWords(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +82,8 @@ class Rule(NamedTuple):
             return value
         if self.form == "milliseconds":
             return value // 1000
-        return times.write(from_gregorian(value) if self.form == "gregorian" else value)
+        unix = from_gregorian(value) if self.form == "gregorian" else value
+        return times.write(unix) if _FIRST <= unix <= _LAST else value
 
     def taken(self, value: Any, times: Times) -> Any:
         """The value as it is kept here; ValueError, with a sentence, if it cannot be one of these."""
@@ -100,6 +103,8 @@ class Rule(NamedTuple):
                 raise ValueError("must be a number of seconds")
             return int(value * 1000)
         if not isinstance(value, str):
+            if type(value) in (int, float) and self.shown(value, times) == value:
+                return value  # no date can say it, and so it was shown as it is
             raise ValueError("must be a date and time")
         unix = times.read(value)
         return gregorian(unix) if self.form == "gregorian" else unix

@@ -81,6 +81,13 @@ def linked(ctx: Context, words: Mapping[str, str], without: frozenset[str], rela
     return f'<{with_words(ctx, words, without)}>; rel="{relation}"'.encode()
 
 
+def singular(noun: str) -> str:
+    """What one document of a noun is called: `devices` as `device`."""
+    if noun.endswith("xes"):
+        return noun[:-2]
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+
+
 def version_in(prefix: str) -> str | None:
     """The version that a prefix ends with, such as `v1.0` or `ver1.0`; None if it ends with none."""
     last = prefix.rpartition("/")[2]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from ..errors import SettingsError
+from ..errors import DefinitionError, SettingsError
 from ..target import Noun, chain
 from .rules import RuleWords
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 
+
 class Words(Struct, frozen=True, forbid_unknown_fields=True):
     """What one dialect calls things; what it has no word of its own for is called by a rule.
 
     `nouns` are its words and the nouns that they stand for, the usual one first; `roots` are those that mean something
-    else where a path begins. By noun, `fields` has the rules of fields (`*` for all nouns), `defaults` fields of ours that
-    a new document gets where the client says nothing, `fixed` what every document has beside its own, and `filters`
-    words of the query with the fields that they filter by. `groups` are the usage groups that requests are counted in,
-    by noun, `*` for the others; `links` are fields with files, and where below the document they are.
+    else where a path begins. By noun, `fields` has the rules of fields (`*` for all nouns), `defaults` fields of ours
+    that a new document gets where the client says nothing, `fixed` what every document has beside its own, and
+    `filters` words of the query with the fields that they filter by. `groups` are the usage groups that requests are
+    counted in, by noun, `*` for the others; `links` are fields with files, and where below the document they are.
     """
 
     nouns: dict[str, str] = {}
@@ -40,6 +41,14 @@ class Words(Struct, frozen=True, forbid_unknown_fields=True):
     filters: dict[str, dict[str, str]] = {}
     groups: dict[str, str] = {}
     links: dict[str, dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, words: Mapping[str, Any]) -> Words:
+        """Words out of nested tables, such as those of a TOML file; DefinitionError if they are not well formed."""
+        try:
+            return msgspec.convert(words, cls)
+        except msgspec.ValidationError as error:
+            raise DefinitionError(f"the words of a dialect are not well formed: {error}") from None
 
 
 def words_of(dialect: str, own: Mapping[str, Any]) -> Words:

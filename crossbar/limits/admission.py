@@ -34,10 +34,11 @@ DEFAULT = "default"
 """The group of everything that names no other."""
 BUILT_IN: Mapping[str, RateGroup] = {
     "media": RateGroup(size=50, refill=5),
-    "light": RateGroup(size=50, refill=50, per="minute"),
-    "medium": RateGroup(size=40, refill=40, per="minute"),
-    "heavy": RateGroup(size=10, refill=10, per="minute"),
-    "auth": RateGroup(size=50, refill=10),
+    "auth": RateGroup(size=20, refill=20, per="minute"),
+    "ringcentral_light": RateGroup(size=50, refill=50, per="minute"),
+    "ringcentral_medium": RateGroup(size=40, refill=40, per="minute"),
+    "ringcentral_heavy": RateGroup(size=10, refill=10, per="minute"),
+    "ringcentral_auth": RateGroup(size=20, refill=20, per="minute"),
 }
 """The groups that there are beside it, unless the settings say something else; RingCentral's are as it has them."""
 

@@ -44,7 +44,8 @@ class Form:
                 await self._end(part)
         if self._json is not None:
             ctx.dialect.take(ctx, self._json)
-        ctx.body = {**self._fields, **ctx.dialect.data(ctx)}
+        fields = ctx.dialect.named(ctx, self._fields) if self._fields else {}
+        ctx.body = {**fields, **ctx.dialect.data(ctx)}
 
     async def _begin(self, part: Part) -> None:
         ctx = self._ctx

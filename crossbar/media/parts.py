@@ -42,6 +42,19 @@ async def parts_of(content_type: str, pieces: AsyncIterator[bytes]) -> AsyncIter
     reader.finish()
 
 
+def parts_in(content_type: str, body: bytes) -> list[tuple[Part, bytes]]:
+    """The parts of a multipart body that is in memory, each with its bytes; BadRequest as `parts_of` raises it."""
+    reader = _Reader(_boundary(content_type))
+    parts: list[tuple[Part, bytearray]] = []
+    for found in reader.take(body):
+        if isinstance(found, Part):
+            parts.append((found, bytearray()))
+        elif isinstance(found, Data):
+            parts[-1][1].extend(found.bytes)
+    reader.finish()
+    return [(part, bytes(content)) for part, content in parts]
+
+
 def _boundary(content_type: str) -> bytes:
     from python_multipart.multipart import parse_options_header
 

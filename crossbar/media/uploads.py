@@ -35,6 +35,8 @@ def is_upload(ctx: Context, media_type: str) -> bool:
     endpoint = ctx.registry.names.get(name)
     if endpoint is None or not endpoint.attachments:
         return False
+    if any(noun.args and len(ctx.dialect.ids_in(noun.args[0])) > 1 for noun in ctx.target.nouns):
+        return False  # the body belongs to several things, and is no file of one
     if not accepts_body(media_type):
         return True
     # NOTE: curl says of any file that it is a form, or says nothing. At the path of a file it can only be one.

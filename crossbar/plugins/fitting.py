@@ -76,8 +76,9 @@ def _dialect(thing: Any) -> None:
     verbs = getattr(thing, "verbs", None)
     if not isinstance(getattr(thing, "also", None), Mapping):
         raise DefinitionError(f"{_called(thing)}.also must give further verbs of operations, or be empty")
-    if not isinstance(verbs, Mapping) or not set(OPERATIONS) <= set(verbs) or not set(verbs.values()) <= set(VERBS):
-        raise DefinitionError(f"{_called(thing)}.verbs must give one of {', '.join(VERBS)} for each operation")
+    if not isinstance(verbs, Mapping) or not set(OPERATIONS) <= set(verbs) or not set(verbs.values()) <= {*VERBS, ""}:
+        told = f"one of {', '.join(VERBS)}, or an empty text, for each operation"
+        raise DefinitionError(f"{_called(thing)}.verbs must give {told}")
 
 
 def _refuse_arity(thing: Any, *given: str) -> None:

@@ -12,22 +12,29 @@ if _typing.TYPE_CHECKING:
     from .exchange import ASGI, Upload, exchanged, scope_of
     from .response import Response
     from .sessions import RunningWorld, Session, SessionSocket, SessionStream, running_world, session
-    from .speech import Call, CrossbarSpeech, Named, Speech
+    from .speech import CROSSBAR, Call, CrossbarSpeech, Named, Speech
+    from .speeches import REALM, RINGCENTRAL, PlainSpeech, RealmSpeech, RingCentralSpeech
     from .stream import StreamedResponse
     from .websocket import Socket, SocketClosed, SocketRefused
     from .world import NOW, QUICK, Accounts, Clock, World, make_app, make_store, small_world
 
 __all__ = [
     "ASGI",
+    "CROSSBAR",
     "NOW",
     "QUICK",
+    "REALM",
+    "RINGCENTRAL",
     "Accounts",
     "Call",
     "Client",
     "Clock",
     "CrossbarSpeech",
     "Named",
+    "PlainSpeech",
+    "RealmSpeech",
     "Response",
+    "RingCentralSpeech",
     "RunningWorld",
     "Session",
     "SessionSocket",
@@ -54,7 +61,8 @@ _HOMES = {
     "exchange": ("ASGI", "Upload", "exchanged", "scope_of"),
     "response": ("Response",),
     "sessions": ("RunningWorld", "Session", "SessionSocket", "SessionStream", "running_world", "session"),
-    "speech": ("Call", "CrossbarSpeech", "Named", "Speech"),
+    "speech": ("CROSSBAR", "Call", "CrossbarSpeech", "Named", "Speech"),
+    "speeches": ("REALM", "RINGCENTRAL", "PlainSpeech", "RealmSpeech", "RingCentralSpeech"),
     "stream": ("StreamedResponse",),
     "websocket": ("Socket", "SocketClosed", "SocketRefused"),
     "world": ("NOW", "QUICK", "Accounts", "Clock", "World", "make_app", "make_store", "small_world"),

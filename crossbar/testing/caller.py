@@ -10,12 +10,16 @@ from .speech import Named
 
 Result = TypeVar("Result", covariant=True)
 
+URI = ("http://", "https://")
+"""What whole URIs begin with."""
+
 
 class Caller(Generic[Result]):
     """Requests by verb and path, and operations by nouns; `Result` is a Response, or what is awaited for one.
 
     A path is below the client's prefix, is written as it goes over the wire, and may carry a query; `//x` is sent
-    without the prefix, as `/x`. Nouns are written as `"devices"` or `("devices", id)`, outermost first.
+    without the prefix, as `/x`, and so is a whole URI, as answers have it, whatever its host. Nouns are written as
+    `"devices"` or `("devices", id)`, outermost first.
     """
 
     __slots__ = ()
@@ -63,7 +67,7 @@ class Caller(Generic[Result]):
         """POST an envelope around `data`."""
         return self.request("POST", path, data, **options)
 
-    # Verbs that are operations too: a path begins with a slash, a noun never does.
+    # Verbs that are operations too: a path begins with a slash, or is a whole URI, and a noun never is.
 
     def patch(self, *where: Any, **options: Any) -> Result:
         """PATCH a path with an envelope around the data that follows it, or patch what the nouns name with `body`."""
@@ -74,7 +78,7 @@ class Caller(Generic[Result]):
         return self._either("DELETE", "delete", *where, **options)
 
     def _either(self, verb: str, operation: str, *where: Any, **options: Any) -> Result:
-        if where and isinstance(where[0], str) and where[0].startswith("/"):
+        if where and isinstance(where[0], str) and where[0].startswith(("/", *URI)):
             return self.request(verb, *where, **options)
         return self.operate(operation, *where, **options)
 

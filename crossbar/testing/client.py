@@ -11,7 +11,7 @@ from ..app import Crossbar
 from ..errors import CrossbarError
 from ..passwords import wire_credentials
 from ..stores import Body
-from .caller import Caller
+from .caller import URI, Caller
 from .exchange import ASGI, Upload, exchanged, scope_of
 from .response import Response
 from .speech import CROSSBAR, Named, Speech, nouns_of
@@ -32,17 +32,23 @@ else:
 class Client(Caller[Coroutine[Any, Any, Response]], Generic[App]):
     """Sends requests to an ASGI application in the same process; `token` goes along with each of them.
 
-    What the application raises is raised to the test. `root_path` is where the application is mounted. `timeout` is how
-    many seconds it has to answer, or to send the next piece of what is read while it comes; None is any number.
+    What the application raises is raised to the test. `prefix` is where paths begin, usually where those of the
+    speech's dialect do. `root_path` is where the application is mounted. `timeout` is how many seconds it has to
+    answer, or to send the next piece of what is read while it comes; None is any number.
     """
 
     app: App
     token: str | None = None
-    prefix: str = "/v2"
+    prefix: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     root_path: str = ""
     speech: Speech = CROSSBAR
     timeout: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        """Take the prefix of the dialect, unless there is another one."""
+        if self.prefix is None:
+            self.prefix = self.speech.prefix
 
     async def request(
         self,
@@ -173,7 +179,7 @@ class Client(Caller[Coroutine[Any, Any, Response]], Generic[App]):
         headers: Mapping[str, str] | None,
     ) -> dict[str, Any]:
         """The scope of a connection; a header field with an empty value is left out."""
-        target = path[1:] if path.startswith("//") else self.prefix + path
+        target = self._target(path)
         path, _, words = target.partition("?")
         raw_path = quote(self.root_path + path, safe="/%:@!$&'()*+,;=~-._")
         words = "&".join(filter(None, [words, urlencode(query or {})]))
@@ -183,3 +189,9 @@ class Client(Caller[Coroutine[Any, Any, Response]], Generic[App]):
         sent |= {name.lower(): value for name, value in (headers or {}).items()}
         fields = [(name.encode(), value.encode("latin-1")) for name, value in sent.items() if value]
         return scope_of(kind, f"{raw_path}?{words}".encode(), fields, root_path=self.root_path)
+
+    def _target(self, path: str) -> str:
+        """What a path means, from where the application is mounted."""
+        if path.startswith(URI):
+            return "/" + path.partition("://")[2].partition("/")[2].removeprefix(f"{self.root_path.lstrip('/')}/")
+        return path[1:] if path.startswith("//") else f"{self.prefix}{path}"

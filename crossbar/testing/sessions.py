@@ -199,7 +199,7 @@ def session(
     app: ASGI | None = None,
     *,
     account: str | None = "customer",
-    prefix: str = "/v2",
+    prefix: str | None = None,
     root_path: str = "",
     speech: Speech = CROSSBAR,
     timeout: float | None = 30.0,

@@ -26,7 +26,10 @@ Named = str | tuple[str, ...] | Noun
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as a dialect writes it: the verb, the encoded path below the client's prefix, and the query."""
+    """A request as a dialect writes it: the verb, the encoded path below the client's prefix, and the query.
+
+    The path may also be a whole URI, as answers have it.
+    """
 
     verb: str
     path: str
@@ -35,6 +38,9 @@ class Call:
 
 class Speech(Protocol):
     """How a client writes requests in one dialect, and reads the responses."""
+
+    prefix: str
+    """Below which path the dialect usually is; clients that are given no prefix begin there."""
 
     def call(self, operation: str, nouns: tuple[Noun, ...], page_size: int | None) -> Call:
         """The request for an operation; `page_size` is how many rows a page of a listing is to have at most."""
@@ -64,6 +70,7 @@ class CrossbarSpeech:
     A speech for a dialect that differs in a few points only is a subclass of this one; `verbs` is the dialect's table.
     """
 
+    prefix: str = "/v2"
     verbs: Mapping[str, str] = CrossbarDialect.verbs
 
     def call(self, operation: str, nouns: tuple[Noun, ...], page_size: int | None) -> Call:

@@ -3,5 +3,6 @@
 from .faxes import Faxes
 from .messages import Messages
 from .sms import Sms
+from .voicemails import Voicemails
 
-__all__ = ["Faxes", "Messages", "Sms"]
+__all__ = ["Faxes", "Messages", "Sms", "Voicemails"]

@@ -30,7 +30,7 @@ SECONDS = 600
 class Recordings(Resource):
     """Documents with a recording."""
 
-    name = "recordings"
+    name = "tapes"
     attachments = (Attachment("sound", types=("audio/*",), most=20_000_000, inline=True),)
 
 
@@ -64,8 +64,8 @@ async def stored(folder: Path, sound: bytes) -> tuple[str, str]:
     """Store a recording, and give its path and a token."""
     world = await small_world(make_store("sqlite", folder), QUICK, endpoints=[Recordings()])
     client = await world.client("customer")
-    made = await client.put("/account/recordings", {})
-    path = f"/accounts/{world.customer}/recordings/{made.data['id']}/sound"
+    made = await client.put("/account/tapes", {})
+    path = f"/accounts/{world.customer}/tapes/{made.data['id']}/sound"
     response = await client.request("PUT", path, body=sound, headers={"content-type": "audio/wav"})
     assert 201 == response.status
     await world.app.stop()

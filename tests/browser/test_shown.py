@@ -46,7 +46,7 @@ def opened(profile: Path, blob: Blob) -> dict[str, Any]:
     app: Any = make_app(endpoints=[Recordings(blob)], bundled=False)
     with serving(app) as served, browsing(profile) as page:
         page.ask("Page.enable")
-        page.ask("Page.navigate", url=f"http://127.0.0.1:{served.port}/v2/recordings?content_disposition=inline")
+        page.ask("Page.navigate", url=f"http://127.0.0.1:{served.port}/v2/tapes?content_disposition=inline")
         facts: dict[str, Any] = page.run(LOOK)
     return facts
 
@@ -54,7 +54,7 @@ def opened(profile: Path, blob: Blob) -> dict[str, Any]:
 def test_a_recording_opens(tmp_path: Path) -> None:
     """The browser's own player may load what it was sent to."""
     facts = opened(tmp_path, Blob(sound(), "audio/wav", "call.wav"))
-    assert (True, 10) == ("/v2/recordings" in facts["address"], facts["duration"])
+    assert (True, 10) == ("/v2/tapes" in facts["address"], facts["duration"])
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "application/xhtml+xml"])

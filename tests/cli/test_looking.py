@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from crossbar import Settings
 from crossbar.cli.assembly import shown
 from crossbar.cli.commands import COMMANDS
+from crossbar.cli.routes import routes
+from crossbar.explain import explain
+from crossbar.settings import Dialects, Realm
+from crossbar.testing import make_app
 
 from .conftest import Invoke
 
+STRICT = Dialects(realm=Realm(slash="strict"))
 DOCS = Path(__file__).parents[2] / "crossbar" / "docs" / "command-line.md"
 
 
@@ -84,6 +91,70 @@ def test_routes_are_in_the_words_of_the_dialect(invoke: Invoke) -> None:
     assert "user_auth.create" == rows["PUT", "/v2/user_auth"]
     assert all(row["about"] for row in told)
     assert f"GET     {account}/devices/{{id}} " in invoke("routes").output
+
+
+@pytest.mark.parametrize(
+    ("dialect", "verb", "path", "answered_by"),
+    [
+        (
+            "ringcentral",
+            "GET",
+            "/restapi/v1.0/account/{accountId}/extension/{extensionId}/message-store",
+            "messages.find",
+        ),
+        ("ringcentral", "PUT", "/restapi/v1.0/account/{accountId}/device/{deviceId}", "devices.patch"),
+        ("ringcentral", "GET", "/restapi/v1.0/account/{accountId}/call-log/legs/{interactionId}", "cdrs.legs"),
+        ("ringcentral", "PUT", "/restapi/v1.0/account/{accountId}/api-key", "accounts.new_api_key"),
+        ("ringcentral", "GET", "/restapi", "api_versions.find"),
+        ("ringcentral", "POST", "/restapi/oauth/token", "oauth.token"),
+        ("realm", "POST", "/api/ver1.0/client/{client_id}/extension/", "extensions.create"),
+        ("realm", "PUT", "/api/ver1.0/extension/{extension_id}/phone/{phone_id}", "devices.patch"),
+        ("realm", "GET", "/api/ver1.0/client/{client_id}/user/{user_id}/phone/", "devices.find"),
+        ("realm", "GET", "/api/ver1.0/user/", "whoami.find"),
+        ("realm", "POST", "/oauth/token", "oauth.token"),
+    ],
+)
+def test_routes_in_other_words(invoke: Invoke, dialect: str, verb: str, path: str, answered_by: str) -> None:
+    """Words, parameters, verbs, slashes and token end points are those of the dialect that is asked for."""
+    told = json.loads(invoke("routes", "--dialect", dialect, "--json").output)
+    rows = {(row["verb"], row["path"]): f"{row['endpoint']}.{row['operation']}" for row in told}
+    assert answered_by == rows[verb, path]
+    assert all(path.startswith(("/restapi", "/api/ver1.0", "/oauth")) for _, path in rows)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(dialects=STRICT)], ids=["usual", "strict"])
+@pytest.mark.parametrize("dialect", ["crossbar", "ringcentral", "realm"])
+def test_every_route_is_reached(dialect: str, settings: Settings) -> None:
+    """A request for each row, its parameters filled in, leads to what the row says."""
+    app = make_app(settings)
+    spoken = next(each for each in app.dialects if each.name == dialect)
+    rows = [row for row in routes(app, spoken) if row.verb != "WebSocket"]
+    wrong = []
+    for row in rows:
+        found = explain(
+            app, row.verb, re.sub(r"\{[^}]*\}", "v1.0" if row.endpoint == "api_versions" else "x1", row.path)
+        )
+        if (found.dialect, found.endpoint, found.operation) != (dialect, row.endpoint, row.operation):
+            wrong.append((row.verb, row.path, found.endpoint, found.operation, found.message))
+    assert (True, []) == (len(rows) > 300, wrong)
+
+
+def test_every_endpoint_is_in_the_words_of_every_dialect() -> None:
+    """No module is out of reach in any of them."""
+    app = make_app()
+    there = {entry.name for entry in app.registry}
+    for dialect in app.dialects:
+        assert there == {row.endpoint for row in routes(app, dialect)}
+
+
+def test_routes_of_a_dialect_that_is_not_mounted(invoke: Invoke) -> None:
+    """The way out stands in the error; without Crossbar's dialect the first of the others is listed."""
+    result = invoke("routes", "--dialect", "soap")
+    assert (2, "") == (result.exit_code, result.stdout)
+    assert "there are crossbar, ringcentral, realm" in result.stderr
+    told = invoke("routes", CROSSBAR__DIALECTS__MOUNTED='["realm"]').output
+    assert "/api/ver1.0/client/{client_id}" in told
+    assert "/v2/" not in told
 
 
 def test_tables_on_a_terminal_have_heads(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .node import Node, node_or_reason
+from .office import Office, office_at
 
 ACCOUNT, USER, PASSWORD = "demo", "admin", "crossbar"
 
@@ -31,6 +35,7 @@ class Live:
     account_name: str = ACCOUNT
     username: str = USER
     password: str = PASSWORD
+    store: str = ""
 
 
 def free_port() -> int:
@@ -50,39 +55,72 @@ def asked(method: str, url: str, data: Any = None, token: str = "") -> dict[str,
         return envelope
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """The environment of a server, with nothing of ours but these settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CROSSBAR")}
+    return kept | {f"CROSSBAR__{name.upper()}": value for name, value in settings.items()}
+
+
+@contextmanager
+def served(folder: Path, store: str, **settings: str) -> Iterator[str]:
+    """Start a server over a store that is there, and stop it at the end."""
+    port = free_port()
+    command = [sys.executable, "-m", "crossbar", "run", "--port", str(port), "--store", store]
+    log = folder / f"log-{port}"
+    with log.open("w") as lines:
+        server = subprocess.Popen(command, stdout=lines, stderr=lines, env=environment(**settings))
+        url = f"http://127.0.0.1:{port}"
+        try:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    asked("GET", f"{url}/livez")
+                    break
+                except OSError:
+                    assert server.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.05)
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(10)
+
+
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Start a server with demo data, and stop it when all tests with clients are done."""
     folder: Path = tmp_path_factory.mktemp("clients")
-    # requests, which both clients are made of, would otherwise look for proxies and a .netrc of the user.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CROSSBAR")}
-    environment["CROSSBAR__RATE__ENABLED"] = "false"  # they ask as fast as they can
     store = f"sqlite:///{folder}/demo.db"
-    command = [sys.executable, "-m", "crossbar"]
-    loaded = [*command, "demo", "--store", store, "--records", "20000"]
-    subprocess.run(loaded, check=True, capture_output=True, env=environment, timeout=120)
-    port = free_port()
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(
-        [*command, "run", "--port", str(port), "--store", store], stdout=log, stderr=log, env=environment
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                asked("GET", f"{url}/livez")
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.05)
+    loaded = [sys.executable, "-m", "crossbar", "demo", "--store", store, "--records", "20000"]
+    subprocess.run(loaded, check=True, capture_output=True, env=environment(), timeout=120)
+    with served(folder, store, rate__enabled="false") as url:  # clients ask as fast as they can
         credentials = hashlib.md5(f"{USER}:{PASSWORD}".encode()).hexdigest()
         login = asked("PUT", f"{url}/v2/user_auth", {"credentials": credentials, "account_name": ACCOUNT})
         account = login["data"]["account_id"]
         key = asked("GET", f"{url}/v2/accounts/{account}/api_key", token=login["auth_token"])["data"]["api_key"]
-        yield Live(url, account, key)
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(10)
-        log.close()
+        yield Live(url, account, key, store=store)
+
+
+@pytest.fixture(scope="session")
+def office(live: Live) -> Office:
+    """The people, messages and calls that RingCentral's clients find on the server."""
+    return office_at(live.url, live.account_id, live.account_name, live.api_key)
+
+
+@pytest.fixture(scope="session")
+def throttled(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A second server over the same store, which answers one light request a second and no more."""
+    groups = '{ light = { size = 1, refill = 1, per = "second" } }'
+    folder = tmp_path_factory.mktemp("throttled")
+    with served(folder, live.store, rate__enabled="true", rate__groups=groups) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """Node with its client packages; skip where one of both is not to be had."""
+    made = node_or_reason()
+    if isinstance(made, str):
+        pytest.skip(made)
+    with made:
+        yield made

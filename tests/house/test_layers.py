@@ -27,7 +27,7 @@ def _files(names: str) -> tuple[str, ...]:
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
     6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
-    5: ("demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
+    5: ("bulk", "demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
     4: _files(
         "dialects. idempotency kept_replies limits. listings media. mounted opening rendering resource stores. writing"
     ),
@@ -48,7 +48,17 @@ ROWS: dict[int, tuple[str, ...]] = {
 UPWARD: dict[str, tuple[frozenset[str], str]] = {
     "context": (
         frozenset(
-            {"app", "auth", "dialects", "dispatch", "endpoint", "idempotency", "media.incoming", "mounted", "registry"}
+            {
+                "app",
+                "auth",
+                "dialects",
+                "dispatch",
+                "endpoint",
+                "idempotency",
+                "media.incoming",
+                "mounted",
+                "registry",
+            }
         ),
         "a context carries what the stages above it learned; it makes none of it",
     ),
@@ -222,7 +232,11 @@ def test_heavy_packages_are_imported_late() -> None:
 
 
 # What bundled modules need beside the standard library, and where.
-MODULES_NEED = {"webhooks/transport.py": {"aiohttp", "yarl"}, "webhooks/options.py": {"msgspec"}, "oauth/options.py": {"msgspec"}}
+MODULES_NEED = {
+    "webhooks/transport.py": {"aiohttp", "yarl"},
+    "webhooks/options.py": {"msgspec"},
+    "oauth/options.py": {"msgspec"},
+}
 BUNDLED = {str(path.relative_to(MODULES)): path for path in sorted(MODULES.rglob("*.py"))}
 
 

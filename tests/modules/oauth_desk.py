@@ -58,10 +58,10 @@ class Desk:
         assert 201 == made.status, made.body
         return App(made.data["client_id"], made.data.get("client_secret", ""))
 
-    async def ask(self, app: App, grant: str, app_of: Crossbar | None = None, **parameters: Any) -> Response:
-        """The response to a request for tokens."""
-        body = {"grant_type": grant, **app.fields, **parameters}
-        return await Client(app_of or self.world.app).post("/oauth/token", body)
+    async def ask(self, app: App, grant: str, **parameters: Any) -> Response:
+        """The response to a request for tokens, of the worker `app_of` where there are several."""
+        worker: Crossbar = parameters.pop("app_of", self.world.app)
+        return await Client(worker).post("/oauth/token", {"grant_type": grant, **app.fields, **parameters})
 
     async def login(self, app: App, **parameters: Any) -> dict[str, Any]:
         """The tokens of the administrator of the customer."""
@@ -90,7 +90,7 @@ class Desk:
         """The response to the form of the login page."""
         return await Client(self.world.app).post("/oauth/authorize", {**wish(app), **LOGIN, **parameters})
 
-    async def redeem(self, app: App, code: str, **parameters: str) -> Response:
+    async def redeem(self, app: App, code: str, **parameters: Any) -> Response:
         """The response to a request with a code."""
         body = {"redirect_uri": BACK, "code_verifier": VERIFIER} | parameters
         return await self.ask(app, "authorization_code", code=code, **body)

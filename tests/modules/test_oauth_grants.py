@@ -125,7 +125,12 @@ async def test_basic_of_a_client_is_no_login(desk: Desk, monkeypatch: pytest.Mon
     """It reaches no hasher; and Basic of a user, which is good elsewhere, is no client here."""
     app = await desk.app()
     hashed: list[str] = []
-    monkeypatch.setattr(desk.world.app.hasher, "digest_now", lambda *args: hashed.append(args[0]) or "")
+
+    def noted(credentials: str, account_id: str) -> str:
+        hashed.append(credentials)
+        return ""
+
+    monkeypatch.setattr(desk.world.app.hasher, "digest_now", noted)
     got(await by_header(desk, app.basic, grant_type="client_credentials"))
     refused(await by_header(desk, basic(app.id, "x")), "invalid_client", 401)
     refused(await by_header(desk, basic(desk.world.customer, "0" * 32)), "invalid_client", 401)

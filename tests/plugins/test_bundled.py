@@ -14,8 +14,8 @@ from .tools import GOOD, app_with, with_modules, world_with, write
 BUNDLED_NAMES = [
     *("about", "accounts", "api_auth", "applications", "callflows", "cdrs", "devices", "directories", "extensions"),
     *("faxes", "groups", "limits", "lists", "media", "menus", "messages", "oauth", "recordings", "schemas", "sms"),
-    *("temporal_rules", "timezones", "token_auth", "token_restrictions", "user_auth", "users", "vmboxes", "webhooks"),
-    *("whoami",),
+    *("temporal_rules", "timezones", "token_auth", "token_restrictions", "user_auth", "users", "vmboxes"),
+    *("voicemails", "webhooks", "whoami"),
 ]
 
 

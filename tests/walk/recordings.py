@@ -52,7 +52,7 @@ class Shelf:
 class Recordings(Endpoint):
     """Answers with what a test puts into `answer`, to anybody."""
 
-    name = "recordings"
+    name = "tapes"
     accepts = ("audio/*",)
     provides = ("application/json", "audio/wav", "text/plain", "application/pdf")
 

@@ -16,7 +16,7 @@ from crossbar.testing import Client
 from .recordings import ELEVEN, Recordings, Shelf, blob, parts
 from .tools import refused, wire, wrapped
 
-AT = "/recordings"
+AT = "/tapes"
 MEMORY = pytest.param(bytes, id="memory")
 SHELF = pytest.param(Shelf, id="shelf")
 BOTH = pytest.mark.parametrize("kept", [MEMORY, SHELF])
@@ -229,5 +229,5 @@ async def test_no_field_is_there_twice(listener: Client, recordings: Recordings)
     asked = [(b"range", b"bytes=0-1"), (b"range", b"bytes=0-0,2-2"), (b"if-none-match", b'"a"'), (b"accept", b"*/*")]
     for content in (ELEVEN, Shelf(ELEVEN)):
         recordings.answer = blob(content, etag="a", modified=1, inline=True)
-        statuses = [(await wire(listener.app, "GET", b"/v2/recordings", [field])).status for field in asked]
+        statuses = [(await wire(listener.app, "GET", b"/v2/tapes", [field])).status for field in asked]
         assert [206, 206, 304, 200] == statuses

@@ -12,7 +12,7 @@ from crossbar.testing import Client
 from .recordings import ELEVEN, Recordings, Shelf, blob
 from .tools import refused, wire, wrapped
 
-AT = "/recordings"
+AT = "/tapes"
 # One second before the blob's last change, that second in each of the three forms that there are, and the one after.
 BEFORE = "Sun, 06 Nov 1994 08:49:36 GMT"
 THEN = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -147,7 +147,7 @@ async def test_several_lines_are_one_list(listener: Client, recordings: Recordin
     recordings.answer = blob(etag="a")
     for order in (('"a"', '"b"'), ('"b"', '"a"')):
         fields = [(b"if-none-match", tag.encode()) for tag in order]
-        assert 304 == (await wire(listener.app, "GET", b"/v2/recordings", fields)).status
+        assert 304 == (await wire(listener.app, "GET", b"/v2/tapes", fields)).status
 
 
 async def test_a_change_that_is_still_to_come(listener: Client, recordings: Recordings) -> None:

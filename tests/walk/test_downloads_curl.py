@@ -35,7 +35,7 @@ def served() -> Iterator[Served]:
 def curl(served: Served, *options: str, query: str = "") -> bytes:
     """What curl writes to its standard output."""
     assert CURL is not None
-    url = f"http://127.0.0.1:{served.port}/v2/recordings{query}"
+    url = f"http://127.0.0.1:{served.port}/v2/tapes{query}"
     command = [CURL, "--silent", "--show-error", "--max-time", "20", *options, url]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
@@ -101,7 +101,7 @@ def test_going_on_after_a_break(served: Served, tmp_path: Path) -> None:
     assert CURL is not None
     file = tmp_path / "call.wav"
     with served.connect() as client:
-        client.sendall(b"GET /v2/recordings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET /v2/tapes HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         said = b""
         while len(said) < 200_000:
             said += client.recv(65_536)

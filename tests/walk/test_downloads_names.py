@@ -11,7 +11,7 @@ from crossbar.testing import Client
 from .recordings import Recordings, blob
 from .tools import refused
 
-AT = "/recordings"
+AT = "/tapes"
 
 SHOWN: list[Any] = [
     ("", False, "attachment"),

@@ -18,7 +18,7 @@ from .papers import PNG, send
 from .recordings import ELEVEN, Recordings, Shelf, blob
 from .tools import refused
 
-AT = "/recordings"
+AT = "/tapes"
 RANGES = ["", "bytes=2-9", "bytes=0-2,6-9"]
 
 
@@ -63,7 +63,7 @@ async def test_a_source_that_lies(
     recordings.answer = blob(shelf)
     with caplog.at_level(logging.ERROR, "crossbar"), pytest.raises(CrossbarError, match="broke off after"):
         await listener.get(AT, headers={"range": field} if field else {})
-    assert ["a streamed response of endpoint recordings"] == [
+    assert ["a streamed response of endpoint tapes"] == [
         record.getMessage().partition(" broke off")[0].partition(" (")[0] for record in caplog.records
     ]
     assert shelf.opened == shelf.closed == 1

@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec.structs import replace
 
 from ...dates import from_plain, iso, plain
-from ...errors import BadRequest, InvalidEnvelope, NotFound, Redirected, Refusal, TokenRefused
+from ...errors import BadRequest, InvalidEnvelope, NotFound, Refusal, TokenRefused
 from ...fields import Fields as HeaderFields
 from ...negotiation import essence
 from ...pagination import Listing, PageRequest
 from ...reply import Page
 from ...settings import Realm
+from ...stores import Document
 from ...target import Noun, Target, split_path
 from ..answering import TOKENS
 from ..plain import Plain
 from ..queries import page_of
 from ..rules import Times
-from ..tables import is_below, linked, with_words
+from ..tables import is_below, linked
 from ..words import Words, words_of
 from . import aliases
 from .errors import sentence_of, word_of
 from .remarks import remarks
+from .shapes import is_storage, links, unset, who, without_nulls
+from .slashes import keep_rule, wants_slash
 from .tokens import MULTIPART, parameters
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from ...registry import Registry
     from ...reply import Reply
 
-OAUTH = "oauth"
+OAUTH, WHOAMI = "oauth", "whoami"
 START, END, ORDER, COUNT = "start_datetime", "end_datetime", "order", "count"
 HISTORY = "call_history"
 
@@ -47,6 +50,7 @@ class RealmDialect(Plain):
     verbs: Mapping[str, str] = {
         **{"find": "GET", "create": "POST", "read": "GET", "patch": "PUT", "replace": "PUT", "delete": "DELETE"}
     }
+    leaves_out_account: ClassVar[bool] = True
     size_words: ClassVar[tuple[str, ...]] = ("per_page", COUNT)
     control: ClassVar[frozenset[str]] = frozenset({START, END, ORDER, *TOKENS})
 
@@ -76,18 +80,22 @@ class RealmDialect(Plain):
 
     def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
         """`@me` as the caller, below the caller's own client where the path names none."""
-        if self.options.slash != "lenient":
-            self._keep_slash_rule(ctx, nouns)
+        if nouns and nouns[-1].name != OAUTH and self.options.slash != "lenient":
+            keep_rule(self, ctx, nouns[-1])
+        if nouns and ctx.verb == "GET" and is_storage(self, nouns[-1]):
+            nouns = (*nouns[:-1], Noun(nouns[-1].name, nouns[-1].args[:1]))
         own = tuple([aliases.own(ctx, noun) if noun.args[:1] == (aliases.ME,) else noun for noun in nouns])
         return super().localize(ctx, own)
 
     def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> Awaitable[tuple[Noun, ...]] | None:
         """Extensions by their numbers."""
-        return aliases.by_number(ctx, nouns) if any(map(aliases.is_named, nouns)) else None
+        if ctx.method == "OPTIONS" or not any(map(aliases.is_named, nouns)):
+            return None
+        return aliases.by_number(ctx, nouns)
 
     def path(self, ctx: Context, nouns: tuple[Noun, ...]) -> str:
         """The path of the nouns, with a slash behind a word, and none behind an id."""
-        return super().path(ctx, nouns) + ("" if nouns[-1].args else "/")
+        return super().path(ctx, nouns) + ("/" if self.wants_slash(ctx, nouns) else "")
 
     def template(self, nouns: tuple[Noun, ...]) -> str:
         """The same below the mount point, as it stands."""
@@ -96,33 +104,13 @@ class RealmDialect(Plain):
         found = super().template(nouns)
         return found if found.endswith("}") else f"{found}/"
 
-    def parameter(self, noun: str, name: str) -> str:
-        """The id of a document is called after its word."""
-        return f"{self.word(noun)}_id" if name == "id" else name
-
     def remarks(self, ctx: Context) -> tuple[str, ...]:
         """What numbers of extensions stand for, and whether the path ends as it should."""
         return tuple(remarks(self, ctx))
 
     def wants_slash(self, ctx: Context, nouns: tuple[Noun, ...]) -> bool | None:
         """Whether the path of these nouns ends with a slash by rule, None where nothing answers or no rule holds."""
-        if not nouns or nouns[-1].name == OAUTH:
-            return None
-        name, args = nouns[-1]
-        dispatch = ctx.registry.dispatch(self).get(name)
-        place = dispatch.at(args) if dispatch is not None else None
-        return None if place is None else not args or bool(place.pattern and place.pattern[-1] is not None)
-
-    def _keep_slash_rule(self, ctx: Context, nouns: tuple[Noun, ...]) -> None:
-        """Refuse a path with a wrong end, or redirect to the right one, as the settings have it."""
-        wanted = self.wants_slash(ctx, nouns)
-        if wanted is None or ctx.raw_path.endswith(b"/") == wanted:
-            return
-        if self.options.slash == "strict":
-            told = "a path ends with a slash" if wanted else "a path ends without a slash"
-            raise NotFound(f"{told} where its last part is {'a word' if wanted else 'an id'}")
-        path, mark, query = with_words(ctx, {}, TOKENS).partition("?")
-        raise Redirected(path.rstrip("/") + ("/" if wanted else "") + mark + query)
+        return None if not nouns or nouns[-1].name == OAUTH else wants_slash(self, ctx, nouns[-1])
 
     # The request.
 
@@ -142,7 +130,9 @@ class RealmDialect(Plain):
         content_type = ctx.header(b"content-type") or ""
         if not ctx.unread and ctx.raw_body and essence(content_type) == MULTIPART:
             return parameters(ctx, content_type)
-        return super().data(ctx)
+        body = super().data(ctx)
+        # NOTE: in a change, null takes a value away; elsewhere it says that there is none.
+        return body if self._operation(ctx) == "patch" else without_nulls(body)
 
     def page(self, ctx: Context) -> PageRequest:
         """The page; without a word of one, all that fits into an answer."""
@@ -189,6 +179,41 @@ class RealmDialect(Plain):
         """As ever, but nothing is made by a token request."""
         is_token = ctx.bound is not None and ctx.bound.endpoint.name == OAUTH
         return 200 if is_token else super().status(ctx, reply)
+
+    def success(self, ctx: Context, reply: Reply) -> None:
+        """The answer; what was made is at its own path, whatever words and aliases led there."""
+        super().success(ctx, reply)
+        if isinstance(reply.answer, Document) and not reply.location and self._operation(ctx) == "create":
+            *above, last = ctx.nouns()
+            path = self.path(ctx, (*above, Noun(last.name, (*last.args, reply.answer.id))))
+            headers = ctx.response_headers
+            ctx.response_headers = [(name, value if name != b"location" else path.encode()) for name, value in headers]
+
+    def shown(self, ctx: Context, reply: Reply) -> Any:
+        """The answer as JSON; who is asking, and tokens, in the form that clients look for."""
+        told = super().shown(ctx, reply)
+        name = ctx.bound.endpoint.name if ctx.bound is not None else ""
+        if name == WHOAMI and isinstance(told, dict):
+            return who(ctx, told)
+        if name == OAUTH and isinstance(told, dict) and "token_type" in told:
+            told["token_type"] = "Bearer"
+        return told
+
+    def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:
+        """One document, with null for what is not set; or the links to its files, if these are asked for."""
+        if is_storage(self, ctx.target.nouns[-1]):
+            return links(self, ctx, document)
+        return self.row(ctx, body)
+
+    def row(self, ctx: Context, body: dict[str, Any]) -> Any:
+        """One row of a listing, which is the whole document."""
+        if ctx.bound is not None and self._operation(ctx) is not None:
+            for name in unset(self, ctx, ctx.bound.endpoint):
+                body.setdefault(name, None)
+        return body
+
+    def _operation(self, ctx: Context) -> str | None:
+        return ctx.bound.route.operation if ctx.bound is not None else None
 
     def collection(self, ctx: Context, rows: list[Any], page: Page | None) -> Any:
         """The rows as an array; what leads on stands in `Link`, how many there are in `X-Total-Count`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import BadIdentifier, Forbidden, NotFound, Refusal, TooManyRequests, Unauthorized
+from ...errors import BadIdentifier, Forbidden, NotFound, Refusal, TokenExpired, TooManyRequests, Unauthorized
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _WORDS: tuple[tuple[type[Refusal], str], ...] = (
     (Forbidden, "access_denied"),
     (TooManyRequests, "rate_limit_exceeded"),
+    (TokenExpired, "token_expired"),
     (Unauthorized, "unauthorized"),
 )
 
@@ -28,7 +29,7 @@ def word_of(dialect: RealmDialect, ctx: Context, refusal: Refusal) -> str:
 
 def sentence_of(refusal: Refusal, usual: str) -> str:
     """What stands in `message`: what clients look for, where they look for something."""
-    if isinstance(refusal, Unauthorized) and refusal.message == Unauthorized.message:
+    if isinstance(refusal, Unauthorized):
         return "Unauthorized"
     if isinstance(refusal, NotFound) and refusal.message in (NotFound.message, BadIdentifier.message):
         return "Not found"

@@ -26,7 +26,9 @@ def remarks(dialect: RealmDialect, ctx: Context) -> Iterator[str]:
             yield _number(noun)
     wanted = dialect.wants_slash(ctx, ctx.target.nouns)
     if wanted is not None and wanted != ctx.raw_path.endswith(b"/"):
-        rule = "with a slash where its last part is a word" if wanted else "without a slash where its last part is an id"
+        rule = (
+            "with a slash where its last part is a word" if wanted else "without a slash where its last part is an id"
+        )
         yield f"A path ends {rule}; {_RULE[dialect.options.slash]}"
 
 

@@ -6,25 +6,19 @@ The facts are those of the reference on RingCentral's conventions; where it leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from ...context import Context
 from ...dates import from_iso, iso_millis
-from ...errors import (
-    BadIdentifier,
-    BadRequest,
-    Forbidden,
-    InvalidData,
-    InvalidEnvelope,
-    Refusal,
-    TokenRefused,
-    Unauthorized,
-)
+from ...errors import BadIdentifier, BadRequest, Forbidden, Refusal, Unauthorized
 from ...fields import Fields as HeaderFields
+from ...filters import Filter
 from ...negotiation import FORM, essence
 from ...pagination import Listing
 from ...reply import Page
+from ...root_path import UNRESERVED
 from ...settings import RingCentral
 from ...stores import Document
 from ...target import Noun, Target
@@ -33,20 +27,25 @@ from ..fields import camel
 from ..plain import Plain
 from ..rules import Times
 from ..words import Words, words_of
-from . import lists
-from .bulk import together, wanted
-from .codes import code_of, code_of_rule
+from . import lists, shapes
+from .bulk import acceptable, ids_in, together, wanted
+from .errors import error_of
+from .groups import PREFIX, usage_group
 from .tunnel import METHOD, tunnelled
 from .uris import uri_of
 from .versions import NOUN as VERSIONS
 from .versions import ApiVersions
 
 if TYPE_CHECKING:
+    from ...endpoint import Endpoint
     from ...registry import Registry
     from ...reply import Reply
+    from ...routes import Route
 
 TILDE = "~"
-ACCOUNTS, EXTENSIONS, OAUTH = "accounts", "extensions", "oauth"
+ACCOUNTS, EXTENSIONS, USERS, OAUTH = "accounts", "extensions", "users", "oauth"
+_IDS = {"messages": "messageId", "cdrs": "callRecordId"}
+"""What ids are called that are not called by the word for the noun."""
 _MERGING = {"find": "GET", "create": "POST", "read": "GET", "patch": "PATCH", "replace": "PUT", "delete": "DELETE"}
 
 
@@ -79,9 +78,9 @@ class RingCentralDialect(Plain):
         """Names in JSON and in queries are in camel case."""
         return camel(name)
 
-    def dropped(self) -> tuple[str, ...]:
+    def dropped(self, endpoint: Endpoint) -> tuple[str, ...]:
         """What a whole representation has that is not the client's to set."""
-        return ("id", "uri", "creationTime", "lastModifiedTime")
+        return ("id", "uri", "creationTime", "lastModifiedTime", *shapes.dropped(endpoint.name))
 
     # The path.
 
@@ -101,8 +100,8 @@ class RingCentralDialect(Plain):
         return shortest + found.removeprefix(self.prefixes[0]) if nouns[0].name == OAUTH else found
 
     def parameter(self, noun: str, name: str) -> str:
-        """The id of a document is called after its word."""
-        return camel(f"{self.word(noun)}_id".replace("-", "_") if name == "id" else name)
+        """Parameters are in camel case."""
+        return camel(super().parameter(noun, name).replace("-", "_"))
 
     def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
         """`~` as the caller's own account, and as the caller's own extension."""
@@ -122,6 +121,11 @@ class RingCentralDialect(Plain):
             return Noun(noun.name, (principal.user_id, *noun.args[1:]))
         return noun
 
+    def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> Awaitable[tuple[Noun, ...]] | None:
+        """The nouns with a caller without a number as the user that they are, where `~` stands for them."""
+        own = any(noun.name == EXTENSIONS and noun.args[:1] == (TILDE,) for noun in ctx.target.nouns)
+        return _reached(ctx, nouns) if own else None
+
     # The request.
 
     def read(self, ctx: Context) -> None:
@@ -132,8 +136,33 @@ class RingCentralDialect(Plain):
         ctx.verb = tunnelled(ctx)
         if ctx.query and ctx.verb == "POST" and self._is_oauth(ctx) and _is_form(ctx):
             raise BadRequest("parameters of a token request stand in the form alone", word="query_not_allowed")
+        ctx.accept = acceptable(ctx.accept)
         if b"," in ctx.raw_path or b"*" in ctx.raw_path or b"%2" in ctx.raw_path:
             ctx.several = wanted(self, ctx)
+
+    def ids_in(self, argument: str) -> Sequence[str]:
+        """The ids between the commas of an argument."""
+        return ids_in(argument)
+
+    def named(self, ctx: Context, fields: dict[str, Any]) -> dict[str, Any]:
+        """A body in neutral names; BadRequest if it is about another id than the path."""
+        found = ctx.found
+        if found is not None and ctx.verb in ("PUT", "PATCH"):
+            id = fields.get("id")
+            if id is not None and str(id) != found.id:
+                raise BadRequest("the id in the body is another one than in the path", word="wrong_id", cause="id")
+        if ctx.bound is not None:
+            fields = shapes.taken(ctx, ctx.bound.endpoint.name, fields, lambda path: self._nouns_of(ctx, path))
+        body = super().named(ctx, fields)
+        if found is not None and ctx.verb in ("PUT", "PATCH"):
+            # NOTE: a list of one is shown as any other, and comes back as the one; nothing has changed by that.
+            body |= {key: old for key, old in found.data().items() if isinstance(old, list) and [body.get(key)] == old}
+        return body
+
+    def _nouns_of(self, ctx: Context, path: str) -> tuple[Noun, ...]:
+        """The nouns that a path of this dialect spells, none for any other path."""
+        raw_path = quote(path, safe=UNRESERVED).encode()
+        return super().target(raw_path, ctx.registry).nouns if self.claims(raw_path) else ()
 
     def _take_query_token(self, ctx: Context) -> None:
         """Take the token out of the query, where settings allow that: for files alone (reference, A.11)."""
@@ -152,6 +181,10 @@ class RingCentralDialect(Plain):
         """The page by number or token, the times and the filters."""
         return lists.listing(self, ctx)
 
+    def group(self, endpoint: Endpoint, route: Route) -> str:
+        """The usage group of the noun; buckets have its name after that of the dialect."""
+        return PREFIX + super().group(endpoint, route).removeprefix(PREFIX)
+
     # The answer.
 
     def fields(self, ctx: Context) -> HeaderFields:
@@ -161,7 +194,7 @@ class RingCentralDialect(Plain):
         charge = ctx.charge
         if charge is not None:
             fields += [
-                (b"x-rate-limit-group", charge.group.name.encode()),
+                (b"x-rate-limit-group", usage_group(charge).encode()),
                 (b"x-rate-limit-limit", b"%d" % charge.limit),
                 (b"x-rate-limit-remaining", b"%d" % charge.remaining),
                 (b"x-rate-limit-window", b"%d" % charge.window),
@@ -182,6 +215,15 @@ class RingCentralDialect(Plain):
             return body
         path = self._path_of(ctx, body["id"])
         return {"uri": uri_of(ctx, path), **self._with_files(ctx, body, path)}
+
+    def filters(self, ctx: Context) -> tuple[Filter, ...]:
+        """The filters of the query, in which clients write Python's `True` for `true`."""
+        kept = ctx.words
+        ctx.words = [*kept, *((name, value.lower()) for name, value in kept if value in ("True", "False"))]
+        try:
+            return super().filters(ctx)
+        finally:
+            ctx.words = kept
 
     def collection(self, ctx: Context, rows: list[Any], page: Page | None) -> Any:
         """`records`, `paging` and `navigation`."""
@@ -204,67 +246,55 @@ class RingCentralDialect(Plain):
 
     def _with_files(self, ctx: Context, body: dict[str, Any], path: str) -> dict[str, Any]:
         """The document with the URIs of its files, as the dialect's words say where they are."""
-        links = self.words.links.get(ctx.nouns()[-1].name)
+        noun = ctx.nouns()[-1].name
+        links = self.words.links.get(noun)
         for field, below in links.items() if links else ():
             files = body.get(field)
             if isinstance(files, list):
                 for file in files:
                     if isinstance(file, dict) and "id" in file:
-                        file["uri"] = uri_of(ctx, f"{path}/{below}/{file['id']}")
+                        file["uri"] = uri_of(ctx, f"{path}/{below}/{quote(str(file['id']), safe='')}")
             else:
                 body[field] = uri_of(ctx, f"{path}/{below}")
-        return body
+        return shapes.shown(noun, body)
 
     def failed(self, refusal: Refusal) -> int:
         """The status of the error."""
         return refusal.status
 
+    def failure(self, ctx: Context, refusal: Refusal) -> None:
+        """The error; but that what is to be deleted is not there is none, where the settings say so."""
+        if self.options.delete_missing == 204 and ctx.verb == "DELETE" and isinstance(refusal, BadIdentifier):
+            *_, (_, args) = ctx.nouns() or (Noun(""),)
+            if args[:1] == (refusal.cause,) and len(args) == 1:
+                ctx.status, ctx.response_headers, ctx.payload = 204, [], b""
+                return
+        super().failure(ctx, refusal)
+
     def error(self, ctx: Context, refusal: Refusal) -> Any:
         """The error at both levels: `errors`, and the first of them beside it for older clients."""
-        errors = self._errors(ctx, refusal)
-        told = {**errors[0], "errors": errors}
-        if isinstance(refusal, TokenRefused):
-            told = {"error": refusal.word, "error_description": refusal.message, **told}
-        if refusal.status == 429 and ctx.charge is not None:
-            told["rateLimit"] = {
-                "group": ctx.charge.group.name,
-                "limit": ctx.charge.limit,
-                "window": ctx.charge.window,
-            }
-        return told
+        return error_of(self, ctx, refusal)
 
-    def _errors(self, ctx: Context, refusal: Refusal) -> list[dict[str, Any]]:
-        if isinstance(refusal, InvalidData) and not isinstance(refusal, InvalidEnvelope):
-            wrong = zip(self.wrong(ctx, refusal), refusal.violations, strict=True)
-            return [
-                {"errorCode": code_of_rule(each.code), "message": message, "parameterName": name}
-                for (name, message), each in wrong
-            ]
-        error: dict[str, Any] = {"errorCode": code_of(self._told(ctx, refusal)), "message": refusal.message}
-        if isinstance(refusal, BadIdentifier):
-            name = self._parameter(ctx, refusal.cause)
-            error |= {"message": f"Resource for parameter [{name}] is not found", "parameterName": name}
-        elif refusal.word == "bad_parameter":
-            error["parameterName"] = refusal.cause
-        return [error]
-
-    def _told(self, ctx: Context, refusal: Refusal) -> Refusal:
-        """A 401 with the word for what was wrong with the header."""
-        if isinstance(refusal, Unauthorized) and refusal.word == Unauthorized.word and ctx.token is None:
-            sent = ctx.header(b"authorization")
-            refusal.word = "no_token" if not sent else "wrong_scheme"
-        return refusal
-
-    def _parameter(self, ctx: Context, id: Any) -> str:
-        """What the client calls the id that leads nowhere."""
-        named = ctx.nouns() or ctx.target.nouns
-        noun = next((noun.name for noun in named if id in noun.args), named[-1].name if named else "")
-        known = {ACCOUNTS: "accountId", EXTENSIONS: "extensionId", "messages": "messageId"}
-        return known.get(noun) or f"{camel(self.word(noun).replace('-', '_'))}Id"
+    def id_word(self, noun: str) -> str:
+        """What an id of a noun is called where it is a parameter: `accountId`, `messageId`."""
+        return _IDS.get(noun) or f"{camel(self.word(noun).replace('-', '_'))}Id"
 
     def together(self, ctx: Context, parts: Sequence[Context]) -> None:
         """207 with the answers to all parts, or what one alone would have been answered with."""
         together(self, ctx, parts)
+
+
+async def _reached(ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
+    """The nouns with `users` in the place of `extensions` for a caller who has no number, and so no extension."""
+    principal = ctx.principal
+    if principal is None or not principal.user_id:
+        return nouns
+    user = await ctx.app.store.get(principal.account_id, USERS, principal.user_id)
+    if user is None or user.data().get("number") is not None or USERS not in ctx.registry.names:
+        return nouns
+    return tuple(
+        Noun(USERS, noun.args) if noun.name == EXTENSIONS and noun.args[0] == user.id else noun for noun in nouns
+    )
 
 
 def _is_form(ctx: Context) -> bool:

@@ -17,6 +17,7 @@ from ...errors import BadRequest
 from ...pagination import Listing, PageRequest
 from ...reply import Page
 from ..queries import number_of
+from .shapes import AVAILABILITY, available
 from .uris import uri_of
 
 if TYPE_CHECKING:
@@ -34,13 +35,16 @@ _TIMES = frozenset({"creationTime", "startTime", "id"})
 def listing(dialect: RingCentralDialect, ctx: Context) -> Listing:
     """The page, times, order and filters of a request; what took effect without being said is added to `ctx.words`."""
     start = _opened(ctx)
+    shown = available(ctx)
+    if shown is not None and AVAILABILITY not in ctx.query:
+        _add(ctx, *shown[0])
     _add_window(dialect, ctx)
     first, last = _time(ctx, FROM, end=False), _time(ctx, TO, end=True)
     if first is not None and last is not None and first > last:
         raise BadRequest(f"{FROM} is after {TO}", word="bad_parameter", cause=FROM)
     return Listing(
         _page(dialect, ctx, start),
-        dialect.filters(ctx),
+        (*dialect.filters(ctx), *(shown[1] if shown is not None else ())),
         created_from=first,
         created_to=last,
         full=True,
@@ -73,6 +77,7 @@ def collection(dialect: RingCentralDialect, ctx: Context, rows: list[Any], page:
     more = page is not None and page.rows.next is not None
     if rows:
         paging |= {"pageStart": (number - 1) * asked.size, "pageEnd": (number - 1) * asked.size + len(rows) - 1}
+    pages = number
     if total is not None:
         pages = max(-(-total // asked.size), 1)
         paging |= {"totalPages": pages, "totalElements": total}
@@ -83,7 +88,7 @@ def collection(dialect: RingCentralDialect, ctx: Context, rows: list[Any], page:
     if more:
         navigation["nextPage"] = {"uri": at(number + 1)}
     if number > 1:
-        navigation["previousPage"] = {"uri": at(number - 1)}
+        navigation["previousPage"] = {"uri": at(min(number - 1, pages))}
     return {"uri": at(number), "records": rows, "paging": paging, "navigation": navigation}
 
 
@@ -182,11 +187,17 @@ def _time(ctx: Context, word: str, *, end: bool) -> int | None:
 
 def _add_window(dialect: RingCentralDialect, ctx: Context) -> None:
     """Let a list of calls or messages begin a day before its end, as RingCentral does, if nobody says otherwise."""
-    noun = ctx.bound.endpoint.name if ctx.bound is not None else ""
-    window = dialect.options.window
-    if not window or noun not in WINDOWED or FROM in ctx.query:
+    bound, window = ctx.bound, dialect.options.window
+    if bound is None or bound.endpoint.name not in WINDOWED or bound.route.operation != "find" or ctx.verb != "GET":
+        return
+    if not window or FROM in ctx.query:
         return
     last = _time(ctx, TO, end=True)
     text = iso_millis((ctx.now if last is None else last) - window)
-    ctx.words = [*ctx.words, (FROM, text)]
-    ctx.query[FROM] = text
+    _add(ctx, FROM, text)
+
+
+def _add(ctx: Context, name: str, value: str) -> None:
+    """Let the query say what took effect without having been said."""
+    ctx.words = [*ctx.words, (name, value)]
+    ctx.query = dict(ctx.words)

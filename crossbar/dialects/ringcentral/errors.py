@@ -1,0 +1,76 @@
+"""RingCentral's errors: `errorCode`, `message` and `parameterName`, in `errors` and, for older clients, beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors import BadIdentifier, InvalidData, InvalidEnvelope, Refusal, TokenRefused, Unauthorized
+from .codes import code_of, code_of_rule
+from .groups import usage_group
+from .lists import PAGE, TOKEN
+
+if TYPE_CHECKING:
+    from ...context import Context
+    from .dialect import RingCentralDialect
+
+Error = dict[str, Any]
+
+# Words of errors that are always about the same parameter, and that parameter.
+_ABOUT = {"bad_page": PAGE, "invalid_start_key": TOKEN, "bad_disposition": "contentDisposition"}
+_NAMED = frozenset({"bad_parameter", "bad_query", "too_many_ids", "wrong_id"})
+"""Words of errors whose cause is the name of a parameter."""
+
+
+def error_of(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> Error:
+    """The body of an error."""
+    errors = _errors(dialect, ctx, refusal)
+    told = {**errors[0], "errors": errors}
+    if isinstance(refusal, TokenRefused):
+        told = {"error": refusal.word, "error_description": refusal.message, **told}
+    if refusal.status == 429 and ctx.charge is not None:
+        charge = ctx.charge
+        told["rateLimit"] = {"group": usage_group(charge), "limit": charge.limit, "window": charge.window}
+        retry = dict(refusal.headers).get(b"retry-after")
+        if retry is not None:
+            told["rateLimit"]["retryAfter"] = int(retry)
+    return told
+
+
+def _errors(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> list[Error]:
+    if isinstance(refusal, InvalidData) and not isinstance(refusal, InvalidEnvelope) and refusal.violations:
+        wrong = zip(dialect.wrong(ctx, refusal), refusal.violations, strict=True)
+        return [
+            {"errorCode": code_of_rule(each.code), "message": message, "parameterName": name}
+            for (name, message), each in wrong
+        ]
+    if isinstance(refusal, InvalidEnvelope) and refusal.violations:
+        return [{"errorCode": code_of(refusal), "message": refusal.violations[0].message}]
+    error: Error = {"errorCode": code_of(_told(ctx, refusal)), "message": refusal.message}
+    if isinstance(refusal, BadIdentifier):
+        name = _parameter(dialect, ctx, refusal.cause)
+        error |= {"message": f"Resource for parameter [{name}] is not found", "parameterName": name}
+    elif refusal.word in _NAMED and isinstance(refusal.cause, str):
+        error["parameterName"] = refusal.cause
+    elif refusal.word in _ABOUT:
+        name = _ABOUT[refusal.word]
+        error |= {"message": refusal.message.replace("next_start_key", name), "parameterName": name}
+        error["message"] = error["message"].replace("start_key", name)
+    return [error]
+
+
+def _told(ctx: Context, refusal: Refusal) -> Refusal:
+    """A 401 with the word for what was wrong with the header."""
+    if isinstance(refusal, Unauthorized) and refusal.word == Unauthorized.word and ctx.token is None:
+        sent = ctx.header(b"authorization")
+        refusal.word = "no_token" if not sent else "wrong_scheme"
+    return refusal
+
+
+def _parameter(dialect: RingCentralDialect, ctx: Context, id: Any) -> str:
+    """What the client calls the id that leads nowhere."""
+    named = ctx.nouns() or ctx.target.nouns
+    found = next((noun for noun in named if id in noun.args), named[-1] if named else None)
+    if found is None:
+        return "id"
+    is_file = id in found.args[1:]
+    return "attachmentId" if is_file else dialect.id_word(found.name)
