@@ -68,6 +68,12 @@ class Bound(NamedTuple):
     picks: tuple[int, ...] | None
     leading: int
 
+    @property
+    def verb(self) -> str:
+        """The verb in Crossbar's own words, whichever dialect asks: what rules and costs that name verbs go by."""
+        operation = self.route.operation
+        return CROSSBAR.verbs[operation] if operation is not None else self.route.verb or ""
+
     def arguments(self, args: tuple[str, ...]) -> tuple[str, ...]:
         """The arguments of the noun that are parameters, without an action's literals."""
         return args if self.picks is None else tuple(args[position] for position in self.picks)

@@ -49,7 +49,7 @@ def confine(ctx: Context, principal: Principal) -> None:
             raise _for_administrators(bound.endpoint, bound.route.name)
     if principal.restrictions is not None:
         last, args = ctx.resolved[-1]
-        verb = "GET" if ctx.scope.get("type") == "websocket" else ctx.verb
+        verb = "GET" if ctx.scope.get("type") == "websocket" else bound.verb
         if not principal.restrictions.allow(last.name, args, verb, _account(ctx), principal.account_id):
             raise Forbidden(cause="access denied by token restrictions")
 

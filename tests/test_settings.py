@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,15 @@ def file(tmp_path: Path) -> Path:
 
 def value_at(settings: Settings, key: str) -> Any:
     """Give the value of a dotted key."""
-    table, _, name = key.partition(".")
-    return getattr(getattr(settings, table), name)
+    return reduce(getattr, key.split("."), settings)
+
+
+def rule_of(key: str) -> dict[str, Any]:
+    """Give the JSON Schema of a setting."""
+    *tables, name = key.split(".")
+    schema: dict[str, Any] = msgspec.json.schema(type(reduce(getattr, tables, Settings())))
+    rule: dict[str, Any] = schema["$defs"][schema["$ref"].rpartition("/")[2]]["properties"][name]
+    return rule
 
 
 def faults_of(path: Path | None = None, environment: dict[str, str] | None = None, **overrides: Any) -> list[str]:
@@ -149,11 +157,8 @@ def test_a_fault_in_a_file(file: Path, text: str, key: str, told: str) -> None:
 
 def test_every_bound_is_kept() -> None:
     """One below the least and one above the most of every bounded setting is a fault, both ends themselves are none."""
-    schema: dict[str, Any] = msgspec.json.schema(Settings)["$defs"]
-    tables = {entry.name: entry.type.__name__ for entry in msgspec.structs.fields(Settings)}
     for key in known_keys():
-        table, _, name = key.partition(".")
-        rule = schema[tables[table]]["properties"][name]
+        rule = rule_of(key)
         for bound, outside in (("minimum", -1), ("maximum", 1)):
             if bound in rule:
                 assert rule[bound] == value_at(load(None, None, {key: rule[bound]}), key)
@@ -226,7 +231,18 @@ def test_the_shipped_file_holds_the_defaults() -> None:
 def test_the_shipped_file_names_every_setting() -> None:
     """Every setting stands in the shipped file, in the order of its declaration, and nothing else does."""
     written = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
-    assert known_keys() == [f"{table}.{name}" for table, entries in written.items() for name in entries]
+    known = known_keys()
+
+    def keys(table: dict[str, Any], prefix: str = "") -> list[str]:
+        named = [(f"{prefix}{name}", value) for name, value in table.items()]
+        within = isinstance
+        return [
+            each
+            for key, value in named
+            for each in (keys(value, f"{key}.") if within(value, dict) and key not in known else [key])
+        ]
+
+    assert known == keys(written)
 
 
 def test_the_shipped_file_explains_every_setting() -> None:

@@ -136,7 +136,7 @@ def _resolved(told: Explanation, ctx: Context) -> str:
 def _charged(told: Explanation, ctx: Context) -> str:
     if ctx.app.admission is None or ctx.bound is None:
         return "requests are not counted: see rate.enabled"
-    price = ctx.app.admission.price(ctx.bound, ctx.verb, ctx.dialect)
+    price = ctx.app.admission.price(ctx.bound, ctx.dialect)
     return f"takes {price.cost} of the {price.group.quota.size} tokens in the bucket {price.group.name}"
 
 

@@ -82,7 +82,7 @@ class Admission:
         """Charge a request whose account is known; TooManyRequests if its bucket is short."""
         if ctx.bound is None:
             return
-        ctx.charge, wait = self._taken(ctx, self.price(ctx.bound, ctx.verb, ctx.dialect))
+        ctx.charge, wait = self._taken(ctx, self.price(ctx.bound, ctx.dialect))
         if wait:
             raise TooManyRequests(retry=wait)
 
@@ -95,7 +95,7 @@ class Admission:
             return refusal
         price = self._refused
         if ctx.bound is not None and ctx.tenant is not None:
-            price = self.price(ctx.bound, ctx.verb, ctx.dialect)
+            price = self.price(ctx.bound, ctx.dialect)
         elif refusal.status == 401 and (ctx.header(b"authorization") or "")[:6].lower() == "basic ":
             # NOTE: a wrong Basic credential was a login that failed, and a guess must not be cheaper in that form.
             price = self._login
@@ -141,7 +141,7 @@ class Admission:
         charge = Charge(group, cost if admitted else 0, quota.left(full_at, now), -(-left // SECOND) if left > 0 else 0)
         return charge, 0 if admitted else quota.wait(full_at, cost, now)
 
-    def price(self, bound: Bound, verb: str, dialect: Dialect) -> Price:
+    def price(self, bound: Bound, dialect: Dialect) -> Price:
         """What a route costs in all accounts that no cost names."""
         # PERF: worked out once.
         known = self._prices.get(id(bound))
@@ -150,7 +150,7 @@ class Admission:
         endpoint, route = bound.endpoint, bound.route
         if len(self._prices) >= _REMEMBERED:
             self._prices.clear()
-        cost = self._first_of(f"{endpoint.name}.{_word(verb)}", endpoint.name)
+        cost = self._first_of(f"{endpoint.name}.{_word(bound.verb)}", endpoint.name)
         if cost is None:
             cost = endpoint.costs.get(route.name, 1)
         found = self._prices[id(bound)] = Price(self._group(dialect.group(endpoint, route)), cost, bound)
@@ -161,7 +161,7 @@ class Admission:
         names = [account]
         if ctx.bound is not None:
             place = f"{account}.{ctx.bound.endpoint.name}"
-            names = [f"{place}.{_word(ctx.verb)}", place, account]
+            names = [f"{place}.{_word(ctx.bound.verb)}", place, account]
         found = self._first_of(*names)
         return usual if found is None else found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,18 @@ def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any
 PLUGINS = "plugins"
 """The table whose tables belong to plugins, which check them themselves."""
 
-_ENTRIES = {
-    f"{table.name}.{entry.name}": entry
-    for table in msgspec.structs.fields(Settings)
-    if table.name != PLUGINS
-    for entry in msgspec.structs.fields(table.type)
-}
+
+
+def _entries(of: Any, prefix: str = "") -> Iterator[tuple[str, msgspec.structs.FieldInfo]]:
+    """The settings in a table and in the tables within it, by their dotted keys."""
+    for entry in msgspec.structs.fields(of):
+        if isinstance(entry.type, type) and issubclass(entry.type, msgspec.Struct):
+            yield from _entries(entry.type, f"{prefix}{entry.name}.")
+        elif prefix:
+            yield f"{prefix}{entry.name}", entry
+
+
+_ENTRIES = dict(_entries(Settings))
 
 # Settings that are text: an environment variable that spells something else in TOML is taken as it stands.
 _TEXTS = frozenset(key for key, entry in _ENTRIES.items() if isinstance(entry.default, str))

@@ -111,7 +111,7 @@ def test_the_worked_example_is_printed_as_in_the_documentation(invoke: Invoke) -
     assert 0 == result.exit_code
     assert result.output.startswith(WORKED_EXAMPLE + "\n")
     stages = [line.split()[0] for line in result.output.removeprefix(WORKED_EXAMPLE).splitlines() if line]
-    walk = "tokenize open_request authenticate resolve charge authorize negotiate validate execute render 200"
+    walk = "tokenize open_request authenticate spread resolve charge authorize negotiate validate execute render 200"
     assert walk.split() == stages
 
 

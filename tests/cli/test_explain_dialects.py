@@ -38,14 +38,14 @@ def app() -> Crossbar:
             "POST", f"{RC}/account/~/extension/~/message-store/4084362008?_method=DELETE",
             "accounts({account}) extensions({user}) messages(4084362008)", "messages.delete", 204, id="a tunnel",
         ),
-        pytest.param("PUT", f"{RC}/account/~/device/D", "accounts({account}) devices(D)", "devices.patch", 200, id="PUT"),
-        pytest.param("POST", f"{RC}/account/~/device", "accounts({account}) devices()", "devices.create", 200, id="made"),
+        pytest.param("PUT", f"{RC}/account/A/device/D", "accounts(A) devices(D)", "devices.patch", 200, id="changed"),
+        pytest.param("POST", f"{RC}/account/A/device", "accounts(A) devices()", "devices.create", 200, id="made"),
         pytest.param("GET", "/restapi", "api_versions()", "api_versions.find", 200, id="a prefix alone"),
         pytest.param("GET", RC, "api_versions(v1.0)", "api_versions.read", 200, id="a version alone"),
         pytest.param("POST", "/restapi/oauth/token", "oauth(token)", "oauth.token", 200, id="no version"),
-        pytest.param("GET", f"{RC}/account/~/call-log?dateFrom=x", "accounts({account}) cdrs()", "cdrs.find", 400, id="time"),
+        pytest.param("GET", f"{RC}/account/A/call-log?dateFrom=x", "accounts(A) cdrs()", "cdrs.find", 400, id="no time"),
         pytest.param("GET", f"{RC}/acount/~", "", "None.None", 404, id="no word"),
-        pytest.param("DELETE", f"{RC}/account/~/call-log/C", "accounts({account}) cdrs(C)", "cdrs.None", 405, id="405"),
+        pytest.param("DELETE", f"{RC}/account/A/call-log/C", "accounts(A) cdrs(C)", "cdrs.None", 405, id="no such verb"),
         pytest.param(
             "GET", f"{REALM}/extension/@101/phone/",
             "accounts({account}) extensions(@101) devices()", "devices.find", 200, id="a number",
@@ -60,7 +60,7 @@ def app() -> Crossbar:
             "POST", f"{REALM}/client/@me/extension/",
             "accounts({account}) extensions()", "extensions.create", 201, id="created",
         ),
-        pytest.param("DELETE", f"{REALM}/client/C/phone/P", "accounts(C) devices(P)", "devices.delete", 204, id="deleted"),
+        pytest.param("DELETE", f"{REALM}/client/C/phone/P", "accounts(C) devices(P)", "devices.delete", 204, id="gone"),
         pytest.param("GET", f"{REALM}/user/", "whoami()", "whoami.find", 200, id="a word at the root"),
         pytest.param("GET", f"{REALM}//user", "whoami()", "whoami.find", 200, id="two slashes"),
         pytest.param("POST", "/oauth/token?grant_type=password", "oauth(token)", "oauth.token", 200, id="no prefix"),
@@ -112,7 +112,7 @@ def test_the_reading_is_told_word_by_word(invoke: Invoke) -> None:
     assert "6. message-store is the word for messages:" in told
     assert "7. ~ stands for {account}, by who is asking:" in told
     assert "8. ~ stands for {user}, by who is asking:" in told
-    assert any(line.startswith("execute") and line.endswith("Filters: type equals sms") for line in told)
+    assert any(line.startswith("execute") and "Filters: type equals sms" in line for line in told)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,8 @@ def test_a_path_of_nobody(invoke: Invoke) -> None:
     """A word that no path begins with, and a prefix that no dialect has, are told as what they are."""
     told = lines_of(invoke, "GET", f"{RC}/nonsense/1")
     assert "2. nonsense is no word that a path of this dialect can begin with:" in told
-    assert told[-1].startswith("404") and "no endpoint named 'nonsense'" in told[-1]
+    assert told[-1].startswith("404")
+    assert "no endpoint named 'nonsense'" in told[-1]
     assert lines_of(invoke, "GET", "/nowhere")[-1].startswith("404")
 
 

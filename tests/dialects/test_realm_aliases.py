@@ -83,7 +83,7 @@ async def test_nobody_is_no_one(desk: Desk) -> None:
 
 @pytest.mark.parametrize("encode", [lambda path: path, lambda path: quote(path, safe="/")], ids=["raw", "encoded"])
 async def test_numbers(desk: Desk, encode: Any) -> None:
-    """An extension goes by its number, also in the full form, below a client and by itself; `@` and `*` may be encoded."""
+    """An extension goes by its number, also in the full form, below a client and by itself, encoded or not."""
     extension = await desk.extension("101")
     for token in ("@101", f"@{desk.prefix}*101"):
         for path in (f"/extension/{token}", f"/client/@me/extension/{token}", f"/client/{desk.id}/extension/{token}"):
@@ -175,7 +175,7 @@ async def test_restricted_tokens_learn_nothing(desk: Desk, world: World) -> None
     await desk.extension("101")
     account = await world.app.tenants.account(desk.id)
     assert account is not None
-    restrictions = {"devices": [{"rules": {"/": ["GET"]}}]}
+    restrictions = [{"devices": [{"rules": {"/": ["GET"]}}]}]
     token = world.app.tokens.mint(account, None, "cb_api_auth", restrictions)
     refused = [await desk.ask("GET", f"/extension/@{number}", token=token) for number in ("101", "999")]
     assert [403, 403] == [response.status for response in refused]

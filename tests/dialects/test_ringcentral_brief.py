@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from crossbar.dates import from_iso
+from crossbar.dates import from_iso, gregorian
 from crossbar.testing import World, small_world
 
 from .ringcentral_desk import PDF, ROOT, Desk, code, desk_in, settings
@@ -225,8 +225,9 @@ async def test_what_is_no_date(desk: Desk, word: str, text: str) -> None:
 
 async def fax_of(desk: Desk) -> str:
     """A fax with one document, which the extension has sent."""
-    numbers = {"from": {"phoneNumber": "+12125557464"}, "to": [{"phoneNumber": "+12125559976"}], "faxPageCount": 1}
-    id = str((await desk.made("/account/~/extension/~/fax", numbers))["id"])
+    numbers = {"from": {"phoneNumber": "+12125557464"}, "to": [{"phoneNumber": "+12125559976"}]}
+    facts = {"faxPageCount": 1, "timestamp": gregorian(int(desk.world.app.clock()))}
+    id = str((await desk.made("/account/~/extension/~/fax", numbers | facts))["id"])
     sent = await desk.ask(
         "POST",
         f"/account/~/extension/~/fax/{id}/attachments",

@@ -110,6 +110,8 @@ class RingCentralDialect(Plain):
 
     def _own(self, ctx: Context, noun: Noun) -> Noun:
         principal = ctx.principal
+        if ctx.method == "OPTIONS":
+            return noun  # who asks what there is does not say who they are
         if noun.name == ACCOUNTS:
             if principal is None or not principal.account_id:
                 raise Forbidden("~ is the account of who is logged in, and you belong to none")
@@ -124,7 +126,7 @@ class RingCentralDialect(Plain):
     def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> Awaitable[tuple[Noun, ...]] | None:
         """The nouns with a caller without a number as the user that they are, where `~` stands for them."""
         own = any(noun.name == EXTENSIONS and noun.args[:1] == (TILDE,) for noun in ctx.target.nouns)
-        return _reached(ctx, nouns) if own else None
+        return _reached(ctx, nouns) if own and ctx.method != "OPTIONS" else None
 
     # The request.
 
@@ -241,7 +243,8 @@ class RingCentralDialect(Plain):
         """The path of a document of what the path of the request names."""
         *outer, (name, _) = ctx.nouns()
         endpoint = ctx.registry.names[name]
-        single = endpoint.depths[1] == 0  # there is one for all, and no id leads to it
+        # NOTE: where there is one for all, no id leads to it.
+        single = all(route.operation != "read" for route in endpoint.routes)
         return self.path(ctx, (*outer, Noun(name, () if single else (id,))))
 
     def _with_files(self, ctx: Context, body: dict[str, Any], path: str) -> dict[str, Any]:
