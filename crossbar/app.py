@@ -40,7 +40,7 @@ from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
-from .stores import Kind, Store, merged
+from .stores import Store, merged
 from .walk import walk
 from .watch import Watch, blame
 
@@ -273,10 +273,10 @@ class Crossbar:
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def open_kinds(self, also: Iterable[Kind] = ()) -> None:
-        """Make the store ready for the documents of all endpoints, and of these kinds."""
-        needed = (kind for entry in self.registry for kind in entry.endpoint.kinds())
-        await self.store.open(merged((*auth.KINDS, idempotency.KIND, *needed, *also)))
+    async def open_kinds(self, instead: Iterable[Endpoint] = ()) -> None:
+        """Make the store ready for the documents of all endpoints, with these in the place of those of their names."""
+        named = self.registry.names | {each.name: each for each in instead}
+        await self.store.open(merged((*auth.KINDS, idempotency.KIND, *[k for e in named.values() for k in e.kinds()])))
 
     # What stages and dialects ask of it.
 

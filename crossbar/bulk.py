@@ -20,7 +20,7 @@ async def answer(ctx: Context, stages: tuple[Stage, ...]) -> None:
     parts = []
     for number, asked in enumerate(ctx.several):
         part = copy(ctx)
-        part.several = ()
+        part.several, part.charge = (), None
         part.target, part.raw_body = asked.target, asked.raw_body
         if asked.media_type:
             part.headers = {**ctx.headers, b"content-type": asked.media_type.encode()}

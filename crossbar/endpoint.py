@@ -121,7 +121,7 @@ class Endpoint:
         only endpoints with an `authorize` of their own are asked.
         """
         if ctx.tenant is None and not self.anywhere:
-            raise Forbidden("this noun belongs to an account: begin the path with accounts/{id}")
+            raise Forbidden("this noun belongs to an account: begin the path with an account")
 
     async def validate(self, ctx: Context) -> None:
         """Raise InvalidData or Conflict if `ctx.body` is not right for the operation."""

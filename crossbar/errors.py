@@ -2,12 +2,12 @@
 
     CrossbarError
     ├── Refusal                     the request is answered with an error
-    │   ├── TokenRefused            400  invalid_request and the other words of RFC 6749, 5.2
-    │   │   └── ClientRefused       401  invalid_client, with WWW-Authenticate if the client came with Basic
     │   ├── Redirected              308  permanent_redirect, with Location
     │   ├── BadRequest              400  bad_request
     │   │   └── InvalidData         400  validation_error; every field that breaks a rule
     │   │       └── InvalidEnvelope 400  invalid_envelope; the request body is not an envelope
+    │   ├── TokenRefused            400  invalid_request and the other words of RFC 6749, 5.2
+    │   │   └── ClientRefused       401  invalid_client, with WWW-Authenticate if the client came with Basic
     │   ├── Unauthorized            401  invalid_credentials
     │   │   └── TokenExpired        401  invalid_credentials; the token was good once
     │   ├── Forbidden               403  forbidden

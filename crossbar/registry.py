@@ -10,7 +10,7 @@ of endpoints. It needs no store, no authentication and no envelope, and so route
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -240,7 +240,7 @@ class Registry:
             prefix = next((each for each in getattr(wording, "prefixes", ()) if path.startswith(each)), "")
             tokens = path.removeprefix(prefix).split("/")[2 if target.version and not prefix else 1 :]
             surplus = tuple([token for token in tokens if token != ALIAS][:1])
-        words = [wording.word(name) for name in self.names]
+        words = [*map(wording.word, self.names), *_also(wording, self.names)]
         nearest = {token: near[0] for token in surplus if (near := difflib.get_close_matches(token, words, 1, 0.6))}
         wrong = surplus[0] if surplus else ""
         if nearest:
@@ -251,6 +251,12 @@ class Registry:
         else:
             message = f"no endpoint named {wrong!r}" if wrong else "the path names no endpoint"
         return NotFound(message, details=_extent(wording, target, nouns, surplus))
+
+
+def _also(wording: Wording, names: Mapping[str, Endpoint]) -> Iterator[str]:
+    """The further words that a dialect has for these nouns."""
+    nouns: Mapping[str, str] = getattr(getattr(wording, "words", None), "nouns", {})
+    return (word for word, noun in nouns.items() if noun in names)
 
 
 def _slots(endpoint: Endpoint, origin: str) -> Iterator[tuple[str, Entry]]:

@@ -44,9 +44,9 @@ def confine(ctx: Context, principal: Principal) -> None:
     if principal.role != ADMIN:
         for endpoint, _ in ctx.resolved[:-1]:
             if ALL in endpoint.admin_only or "read" in endpoint.admin_only:
-                raise _for_administrators(endpoint, "read")
+                raise _for_administrators(ctx, endpoint, "read")
         if _is_for_administrators(bound.endpoint, bound.route):
-            raise _for_administrators(bound.endpoint, bound.route.name)
+            raise _for_administrators(ctx, bound.endpoint, bound.route.name)
     if principal.restrictions is not None:
         last, args = ctx.resolved[-1]
         verb = "GET" if ctx.scope.get("type") == "websocket" else bound.verb
@@ -102,11 +102,11 @@ def kept_fields(ctx: Context, endpoint: Endpoint, body: Body) -> list[tuple[tupl
             kept.append((path, there))
     if endpoint.owner == "id":
         if ctx.found is None:
-            raise _for_administrators(endpoint, "create")
+            raise _for_administrators(ctx, endpoint, "create")
     elif endpoint.owner:
         path = _path(endpoint.owner, body)
         if field_at(body, path) not in (None, owner):
-            raise Forbidden(f"{endpoint.owner} must be your own user id: leave it out", cause=field_at(body, path))
+            raise Forbidden("the owner can only be yourself: leave it out", cause=field_at(body, path))
         kept.append((path, owner))
     return kept
 
@@ -118,8 +118,9 @@ def _is_for_administrators(endpoint: Endpoint, route: Route) -> bool:
     return route.name in names or ALL in names or (ALL_WRITES in names and not reads)
 
 
-def _for_administrators(endpoint: Endpoint, operation: str) -> Forbidden:
-    return Forbidden(f"only administrators of the account (priv_level admin) may use {operation} of {endpoint.name}")
+def _for_administrators(ctx: Context, endpoint: Endpoint, operation: str) -> Forbidden:
+    noun = ctx.dialect.word(endpoint.name)
+    return Forbidden(f"only administrators of the account (privilege level admin) may use {operation} of {noun}")
 
 
 def _owner(ctx: Context) -> str | None:

@@ -42,7 +42,7 @@ class Limits(Endpoint):
         """An account cannot raise its own limits; the master account has nobody above it."""
         caller = ctx.caller()
         if ctx.tenant is None:
-            raise Forbidden("limits belong to an account: begin the path with accounts/{id}")
+            raise Forbidden("limits belong to an account: begin the path with an account")
         if ctx.verb != "GET" and ctx.method != "OPTIONS" and caller.account_id == ctx.tenant and not caller.master:
             raise Forbidden("the limits of an account are set by an account above it")
         # NOTE: the path names the document without its id; from here on `If-Match` is held against it.

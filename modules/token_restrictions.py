@@ -28,7 +28,7 @@ class TokenRestrictions(Endpoint):
     async def authorize(self, ctx: Context) -> None:
         """What holds for everybody belongs to the administrators of the master account."""
         if ctx.tenant is None and not ctx.caller().master:
-            raise Forbidden("token restrictions belong to an account: begin the path with accounts/{id}")
+            raise Forbidden("token restrictions belong to an account: begin the path with an account")
         # NOTE: the path names the document without its id; from here on `If-Match` is held against it.
         ctx.found = await ctx.app.store.get(ctx.tenant or "", self.name, self.name)
 

@@ -234,21 +234,17 @@ def test_the_shipped_file_names_every_setting() -> None:
     known = known_keys()
 
     def keys(table: dict[str, Any], prefix: str = "") -> list[str]:
-        named = [(f"{prefix}{name}", value) for name, value in table.items()]
-        within = isinstance
-        return [
-            each
-            for key, value in named
-            for each in (keys(value, f"{key}.") if within(value, dict) and key not in known else [key])
-        ]
+        found = []
+        for name, value in table.items():
+            key = f"{prefix}{name}"
+            found += keys(value, f"{key}.") if isinstance(value, dict) and key not in known else [key]
+        return found
 
     assert known == keys(written)
 
 
 def test_the_shipped_file_explains_every_setting() -> None:
     """Above each setting of the shipped file stands a comment, with the bounds if the setting has any."""
-    schema: dict[str, Any] = msgspec.json.schema(Settings)["$defs"]
-    tables = {entry.name: entry.type.__name__ for entry in msgspec.structs.fields(Settings)}
     table, comment, unexplained = "", "", []
     for line in SHIPPED.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
@@ -258,7 +254,7 @@ def test_the_shipped_file_explains_every_setting() -> None:
             continue
         elif "=" in line:
             name = line.partition(" =")[0]
-            rule = schema[tables[table]]["properties"][name]
+            rule = rule_of(f"{table}.{name}")
             bounds = [str(rule[bound]) for bound in ("minimum", "maximum") if bound in rule]
             words = re.findall(r"\w+", comment)
             if not comment or [bound for bound in bounds if bound not in words]:

@@ -131,6 +131,10 @@ class Answering:
     def sentence(self, ctx: Context, refusal: Refusal) -> str:
         """What is wrong, with the fields that break rules in the dialect's names."""
         wrong = self.wrong(ctx, refusal)
+        if isinstance(refusal, InvalidEnvelope):
+            return "; ".join(violation.message for violation in refusal.violations)
+        if refusal.word == "invalid_start_key":
+            return f"{self.key_word} is none of this list, or has expired: follow the links of its pages"
         return "; ".join(f"{name}: {message}" for name, message in wrong) if wrong else refusal.message
 
     def wrong(self, ctx: Context, refusal: Refusal) -> list[tuple[str, str]]:

@@ -75,10 +75,10 @@ class Replacing:
     async def _begun(self, found: Sequence[Found]) -> str:
         """Begin what they need to run; what went wrong, after which nothing of it goes on."""
         begun: list[Found] = []
-        kinds = [kind for each in found if each.endpoint is not None for kind in each.endpoint.kinds()]
+        endpoints = [each.endpoint for each in found if each.endpoint is not None]
         try:
-            if kinds:
-                await self._app.open_kinds(kinds)
+            if any(endpoint.kinds() for endpoint in endpoints):
+                await self._app.open_kinds(endpoints)
             for each in found:
                 if await self._lives.begin(each):
                     begun.append(each)

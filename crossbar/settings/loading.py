@@ -67,7 +67,6 @@ PLUGINS = "plugins"
 """The table whose tables belong to plugins, which check them themselves."""
 
 
-
 def _entries(of: Any, prefix: str = "") -> Iterator[tuple[str, msgspec.structs.FieldInfo]]:
     """The settings in a table and in the tables within it, by their dotted keys."""
     for entry in msgspec.structs.fields(of):

@@ -119,7 +119,7 @@ class RealmSpeech(PlainSpeech):
         super().__init__(dialect or RealmDialect(), prefix)
 
     def ended(self, path: str, nouns: tuple[Noun, ...]) -> str:
-        """The path with a slash if its last segment is a word; those of actions stand behind ids, and ids behind words."""
+        """The path with a slash if its last segment is a word: ids stand behind words, and words of actions behind ids."""
         return path if sum(1 for _ in self.tokens(nouns[-1])) % 2 == 0 else f"{path}/"
 
 

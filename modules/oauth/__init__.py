@@ -77,7 +77,7 @@ class OAuth(Endpoint):
     async def authorize(self, ctx: Context) -> None:
         """Tokens are had outside of accounts, and nowhere else."""
         if ctx.tenant is not None:
-            raise Forbidden("oauth belongs to no account: ask for it without accounts/{id}")
+            raise Forbidden("oauth belongs to no account: ask for it without an account in the path")
 
     # For clients.
 

@@ -115,7 +115,7 @@ class Webhooks(Resource):
     async def authorize(self, ctx: Context) -> None:
         """Outside of accounts there is only what everybody may know: the hooks that there are, and samples."""
         if ctx.tenant is None and (ctx.verb != "GET" or ctx.bound is None or ctx.bound.route.name not in _PUBLIC):
-            raise Forbidden("webhooks belong to an account: begin the path with accounts/{id}")
+            raise Forbidden("webhooks belong to an account: begin the path with an account")
 
     async def validate(self, ctx: Context) -> None:
         """Check what a schema cannot say: whether anything may be sent to the URI, and which events are limited to."""

@@ -122,7 +122,7 @@ def test_refresh(client: NodeClient) -> None:
 
 
 def test_refresh_after_a_401(client: NodeClient) -> None:
-    """The package asks for a token of -1 seconds then, since that is how it marks a dead one, and repeats its request."""
+    """The package asks for a token of -1 seconds then, which is its mark of a dead one, and repeats its request."""
     before = tokens(client)
     client.call("platform.auth.setData", {"access_token": "stale"})
     assert own_number(client)
@@ -224,9 +224,8 @@ def test_rate_limit_that_is_not_waited_for(
     """Whoever does not want to wait is told how long, and of which limit."""
     hasty = client_at(node, throttled, application)
     hasty.call("login", {"jwt": assertion})
-    with pytest.raises(NodeError) as raised:
-        for _ in range(20):
-            hasty.call("get", ACCOUNT)
+    with pytest.raises(NodeError, match="many") as raised:
+        [hasty.call("get", ACCOUNT) for _ in range(20)]
     told = raised.value.json()
     assert (429, "CMN-301", "light", 1) == (
         *(raised.value.status, told["errorCode"]),

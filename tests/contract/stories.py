@@ -10,6 +10,7 @@ import orjson
 
 from crossbar import Document, Query
 from crossbar.testing import CROSSBAR, REALM, RINGCENTRAL, Client, Response, Speech, World
+from crossbar.testing.speech import nouns_of
 
 SPEECHES: dict[str, Speech] = {"crossbar": CROSSBAR, "ringcentral": RINGCENTRAL, "realm": REALM}
 
@@ -53,10 +54,10 @@ EXTENSION: dict[str, Fields] = {
     "replaced": {
         "crossbar": {
             **{"number": "102", "extension_type": "phone", "first_name": "Ada", "last_name": "King"},
-            **{"email": "king@example.com", "enabled": True, "custom_note": {"a": 1}},
+            **{"email": "king@example.com", "enabled": True, "custom_note": {"someKey": ["a"]}},
         },
         "ringcentral": {
-            **{"extensionNumber": "102", "type": "User", "status": "Enabled", "custom_note": {"a": 1}},
+            **{"extensionNumber": "102", "type": "User", "status": "Enabled", "custom_note": {"someKey": ["a"]}},
             "contact": {"firstName": "Ada", "lastName": "King", "email": "king@example.com"},
         },
     },
@@ -76,7 +77,7 @@ DEVICE: dict[str, Fields] = {
 # A dialect that has no way to replace changes everything at once, which comes to the same here.
 EXTENSION["replaced"]["realm"] = {
     **{"name": "102", "type": "phone", "status": "active", "first_name": "Ada", "last_name": "King"},
-    **{"email": "king@example.com", "custom_note": {"a": 1}},
+    **{"email": "king@example.com", "custom_note": {"someKey": ["a"]}},
 }
 NUMBER = {"crossbar": "number", "ringcentral": "extensionNumber", "realm": "name"}
 
@@ -139,11 +140,11 @@ class Teller:
     async def uploaded(self, *nouns: Any) -> None:
         """Upload a picture, and fetch a piece of it."""
         _, client = self.turn()
-        path = client.speech.call("replace", _nouns(*nouns), None).path
+        path = client.speech.call("replace", nouns_of(nouns), None).path
         response = await client.request("PUT", path, body=PNG, headers={"content-type": "image/png"})
         assert response.status in (200, 201), response.body
         _, client = self.turn()
-        path = client.speech.call("read", _nouns(*nouns), None).path
+        path = client.speech.call("read", nouns_of(nouns), None).path
         whole = await client.get(path)
         assert (200, PNG, "image/png") == (whole.status, whole.body, whole.headers["content-type"])
         piece = await client.get(path, headers={"range": "bytes=8-11"})
@@ -151,12 +152,6 @@ class Teller:
         assert expected == (piece.status, piece.body, piece.headers["content-range"])
         beyond = await client.get(path, headers={"range": "bytes=5000-"})
         assert (416, f"bytes */{len(PNG)}") == (beyond.status, beyond.headers["content-range"])
-
-
-def _nouns(*nouns: Any) -> Any:
-    from crossbar.testing.speech import nouns_of
-
-    return nouns_of(nouns)
 
 
 async def told(teller: Teller) -> str:

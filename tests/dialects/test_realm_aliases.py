@@ -49,12 +49,8 @@ async def test_me_of_a_user_without_a_number(desk: Desk) -> None:
     person = await desk.made("/client/@me/user/", {"first_name": "Bo", "last_name": "Diddley"})
     token = await desk.token_of(person["id"])
     told(await desk.ask("GET", "/extension/@me", token=token), 404, "extension_not_found")
-    assert (
-        "Bo"
-        == (await desk.get(f"/user/{person['id']}".replace("/user/", "/client/" + desk.id + "/user/"), token=token))[
-            "first_name"
-        ]
-    )
+    own = await desk.get(f"/client/{desk.id}/user/{person['id']}", token=token)
+    assert "Bo" == own["first_name"]
 
 
 @pytest.mark.parametrize("path", ["/phone/@me", "/client/@me/phone/@me", "/client/@me/user/@me", "/record/@me"])

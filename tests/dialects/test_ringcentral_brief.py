@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import quote
 
 import pytest
 
@@ -148,7 +149,7 @@ async def test_the_message_store_as_it_is_printed(world: World) -> None:
     )
     [file] = record["attachments"]
     assert (file["uri"], file["type"], file["contentType"]) == (
-        f"{home}/{sent}/content/{file['id']}",
+        f"{home}/{sent}/content/{quote(file['id'], safe='')}",
         "RenderedDocument",
         "application/pdf",
     )

@@ -251,7 +251,9 @@ async def test_other_ids_than_in_the_path(desk: Desk) -> None:
         pytest.param("PUT", "/account/~/call-log/1,2", (405, "CMN-202", None), id="no-such-method"),
         pytest.param("POST", f"{DEVICES}/1,2", (400, "CMN-101", "deviceId"), id="nothing-is-made-so"),
         pytest.param("GET", "/account/~/extension/1,2/device/3,4", (400, "CMN-101", "extensionId"), id="two-places"),
-        pytest.param("GET", "/account/~/device/" + ",".join(map(str, range(51))), (400, "CMN-106", "deviceId"), id="51"),
+        pytest.param(
+            "GET", "/account/~/device/" + ",".join(map(str, range(51))), (400, "CMN-106", "deviceId"), id="51"
+        ),
     ],
 )
 async def test_errors_of_the_place_itself(desk: Desk, method: str, path: str, expected: Any) -> None:
@@ -317,7 +319,7 @@ async def test_files_are_fetched_one_by_one(desk: Desk) -> None:
     for id in (desk.extension, other):
         path = f"/account/~/extension/{id}/photo"
         sent = await desk.ask("PUT", path, body=PNG, headers={"content-type": "image/png"})
-        assert sent.status == 200, sent.body
+        assert sent.status == 201, sent.body
     for what in ("photo", "vcard"):
         states, _ = parts(await desk.get(f"/account/~/extension/{desk.extension},{other}/{what}"))
         assert [state["status"] for state in states] == [406, 406]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +63,15 @@ def test_every_setting_is_explained() -> None:
 @pytest.mark.parametrize("key", known_keys())
 def test_the_defaults_that_are_told(key: str) -> None:
     """The default in the row of a setting is its default, and the bounds are its bounds."""
-    table, _, name = key.partition(".")
-    tables = {entry.name: entry.type for entry in msgspec.structs.fields(Settings)}
-    rule: dict[str, Any] = msgspec.json.schema(Settings)["$defs"][tables[table].__name__]["properties"][name]
-    default = getattr(tables[table](), name)
+    *tables, name = key.split(".")
+    table = reduce(getattr, tables, Settings())
+    rule: dict[str, Any] = msgspec.json.schema(type(table))["$defs"][type(table).__name__]["properties"][name]
+    default = getattr(table, name)
     _, told, bounds, meaning = SETTINGS[key]
-    shown = "none" if default in ("", ()) else str(default).lower() if isinstance(default, bool) else str(default)
-    assert shown == told.strip("`")
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    if isinstance(default, tuple):
+        shown = ", ".join(default)
+    assert (shown or "none") == told.replace("`", "")
     assert [str(rule[end]) for end in ("minimum", "maximum") if end in rule] == re.findall(r"\d+", bounds)
     assert meaning
 

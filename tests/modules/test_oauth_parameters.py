@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossbar import TokenRefused
-from crossbar.settings import Auth, Log, Rate, Settings
+from crossbar.settings import Auth, Log, Rate, RateGroup, Settings
 from crossbar.testing import Client, Clock, World, small_world
 from modules.oauth import OAuth
 from modules.oauth.options import OAuthOptions
@@ -97,7 +97,9 @@ def test_the_grants_on_the_page() -> None:
 async def test_what_a_request_costs() -> None:
     """A token and a login on the page cost what a login costs, from a bucket of their own; the page costs one."""
     clock = Clock()
-    quick = Settings(auth=Auth(hash_memory=8), rate=Rate(), log=Log(access=False))
+    quick = Settings(
+        auth=Auth(hash_memory=8), rate=Rate(groups={"auth": RateGroup(size=50, refill=10)}), log=Log(access=False)
+    )
     world: World = await small_world(settings=quick, clock=clock)
     desk, client = Desk(world, clock), Client(world.app)
     app = await desk.app()

@@ -112,7 +112,7 @@ async def test_what_is_for_administrators(staff: Staff, operation: str, way: str
         response = await asked(staff.clients["ada"], method, staff.at(path, whose), data, way)
         told.append(refused(response, 403, "forbidden")["message"])
     assert 1 == len(set(told))
-    assert "only administrators of the account (priv_level admin) may use" in told[0]
+    assert "only administrators of the account (privilege level admin) may use" in told[0]
     boss = await asked(staff.clients["boss"], method, staff.at(path, "bob"), data, way)
     assert status == boss.status, boss.body
 

@@ -31,14 +31,14 @@ from .errors import sentence_of, word_of
 from .remarks import remarks
 from .shapes import is_storage, links, unset, who, without_nulls
 from .slashes import keep_rule, wants_slash
-from .tokens import MULTIPART, parameters
+from .tokens import MULTIPART, OAUTH, is_token_request, open_token_request, parameters, token_error, without_all
 
 if TYPE_CHECKING:
     from ...context import Context
     from ...registry import Registry
     from ...reply import Reply
 
-OAUTH, WHOAMI = "oauth", "whoami"
+WHOAMI = "whoami"
 START, END, ORDER, COUNT = "start_datetime", "end_datetime", "order", "count"
 HISTORY = "call_history"
 
@@ -117,9 +117,8 @@ class RealmDialect(Plain):
     def read(self, ctx: Context) -> None:
         """The token and the accepted media type; a token request may have its parameters in the query alone."""
         super().read(ctx)
-        if ctx.query and not ctx.raw_body and ctx.target.nouns and ctx.target.nouns[-1].name == OAUTH:
-            ctx.raw_body = ctx.query_string
-            ctx.headers = {**ctx.headers, b"content-type": b"application/x-www-form-urlencoded"}
+        if is_token_request(ctx):
+            open_token_request(ctx)
 
     def reads(self, media_type: str) -> bool:
         """Whether it is JSON, a form, or the multipart form that some send to the token end point."""
@@ -129,8 +128,10 @@ class RealmDialect(Plain):
         """The JSON object; for the token end point also the fields of a form."""
         content_type = ctx.header(b"content-type") or ""
         if not ctx.unread and ctx.raw_body and essence(content_type) == MULTIPART:
-            return parameters(ctx, content_type)
+            return without_all(parameters(ctx, content_type))
         body = super().data(ctx)
+        if is_token_request(ctx):
+            return without_all(body)
         # NOTE: in a change, null takes a value away; elsewhere it says that there is none.
         return body if self._operation(ctx) == "patch" else without_nulls(body)
 
@@ -237,6 +238,4 @@ class RealmDialect(Plain):
         malformed = isinstance(refusal, InvalidEnvelope) and refusal.violations[0].code == "invalid"
         sentence = "Bad Request" if malformed else sentence_of(refusal, self.sentence(ctx, refusal))
         told = {"message": sentence, "status": word_of(self, ctx, refusal)}
-        if isinstance(refusal, TokenRefused):
-            told = {"error": refusal.word, "error_description": refusal.message, **told}
-        return told
+        return {**token_error(refusal, sentence), **told} if is_token_request(ctx) else told

@@ -35,6 +35,6 @@ def remarks(dialect: RealmDialect, ctx: Context) -> Iterator[str]:
 def _number(noun: Noun) -> str:
     """What the number of an extension stands for."""
     token = noun.args[0]
-    prefix, star, number = token[1:].rpartition("*")
+    prefix, star, number = token[1:].partition("*")
     where = f"in the account with the prefix {prefix}" if star else "in the account of the path, else in the caller's"
     return f"{token} is the extension with the number {number} {where}, for which the store is asked"

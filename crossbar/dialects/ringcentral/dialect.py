@@ -46,6 +46,8 @@ TILDE = "~"
 ACCOUNTS, EXTENSIONS, USERS, OAUTH = "accounts", "extensions", "users", "oauth"
 _IDS = {"messages": "messageId", "cdrs": "callRecordId"}
 """What ids are called that are not called by the word for the noun."""
+_OWN = frozenset({"webhooks"})
+"""Nouns of which a path without an account means the caller's own, though there is something outside of accounts."""
 _MERGING = {"find": "GET", "create": "POST", "read": "GET", "patch": "PATCH", "replace": "PUT", "delete": "DELETE"}
 
 
@@ -106,6 +108,9 @@ class RingCentralDialect(Plain):
     def localize(self, ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
         """`~` as the caller's own account, and as the caller's own extension."""
         own = tuple([self._own(ctx, noun) if noun.args[:1] == (TILDE,) else noun for noun in nouns])
+        principal = ctx.principal
+        if own and own[0].name in _OWN and principal is not None and principal.account_id:
+            own = (Noun(ACCOUNTS, (principal.account_id,)), *own)
         return super().localize(ctx, own)
 
     def _own(self, ctx: Context, noun: Noun) -> Noun:

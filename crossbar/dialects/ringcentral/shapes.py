@@ -89,7 +89,7 @@ def _subscribed(ctx: Context, body: Shape, nouns: Callable[[str], tuple[Noun, ..
     known = ctx.registry.names.get(named[-1].name) if named else None
     kind = getattr(known, "kind", "")
     if known is None or not kind or len(named[-1].args) > 1:
-        raise InvalidData(_FILTERS, "not_found", "nothing that this path names changes", value=told[0])
+        raise InvalidData(_FILTERS, "enum", "nothing that this path names changes", value=told[0])
     about = known.name if getattr(known, "only", None) else kind
     custom = body.get("customData") if isinstance(body.get("customData"), dict) else {}
     return {**body, "hook": _OBJECT, "customData": {**(custom or {}), "type": about}}

@@ -24,7 +24,7 @@ async function shown(value) {
     return { bytes: Buffer.from(value).toString("base64") };
   }
   if (isResponse(value)) {
-    return { status: value.status, headers: Object.fromEntries(value.headers), text: await value.clone().text() };
+    return { status: value.status, headers: Object.fromEntries(value.headers), text: await value.text() };
   }
   return Array.isArray(value) ? Promise.all(value.map(shown)) : value ?? null;
 }
@@ -49,7 +49,7 @@ async function thrown(error) {
   if (!response) {
     return { message: error.message, status: null, text: null };
   }
-  const text = isResponse(response) ? await response.clone().text() : JSON.stringify(response.data);
+  const text = isResponse(response) ? await response.text() : JSON.stringify(response.data);
   return { message: error.message, status: response.status, text };
 }
 
