@@ -109,9 +109,10 @@ def _several(ctx: Context, uri: str) -> Explanation:
     ctx.stage = "spread"
     ctx.dialect.together(ctx, [part.context for part in parts])
     first = parts[0]
-    nouns = tuple(ctx.target.nouns)
-    shown = (readable(uri), ctx.dialect.name, ctx.target.version, nouns, first.endpoint, first.operation)
-    return Explanation(ctx.method, *shown, ctx.status, parts=tuple(parts), context=ctx)
+    shown = (readable(uri), ctx.dialect.name, ctx.target.version, _told_nouns(ctx), first.endpoint, first.operation)
+    alike = ctx.status == first.status
+    refused = (first.message, first.allow) if alike else (None, None)
+    return Explanation(ctx.method, *shown, ctx.status, *refused, parts=tuple(parts), context=ctx)
 
 
 def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:

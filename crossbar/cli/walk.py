@@ -90,7 +90,7 @@ def findings(explanation: Explanation) -> Iterator[Finding]:
     for stage in STAGES:
         name = stage.__name__
         asks = _CLAUSE.split((stage.__doc__ or "").partition(". ")[2], 1)[0].rstrip(".")
-        if explanation.message is not None and name == ctx.stage:
+        if explanation.message is not None and name == ctx.stage and not explanation.parts:
             allow = f"; Allow: {explanation.allow}" if explanation.allow else ""
             yield Finding(name, asks, f"{explanation.status}: {explanation.message}{allow}")
             return

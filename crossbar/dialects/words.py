@@ -71,20 +71,18 @@ def _bundled() -> dict[str, Any]:
 
 
 def filled(body: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a new document with what it gets where the client says nothing; `{field}` is another field of it.
+    """The body of a new document with what it gets where the client says nothing.
 
-    What would be empty because that field is not there either stays away.
+    `{field}` in a text is another field of it; a text stays away if such a field is not there, or is no text.
     """
     for name, value in defaults.items():
-        if body.get(name) is None:
-            told = _FIELD.sub(lambda found: _text(body.get(found[1])), value) if isinstance(value, str) else value
-            if told != "":
-                body[name] = deepcopy(told)
+        if body.get(name) is not None:
+            continue
+        if not isinstance(value, str):
+            body[name] = deepcopy(value)
+        elif all(isinstance(body.get(field), str) for field in _FIELD.findall(value)):
+            body[name] = _FIELD.sub(lambda found: str(body[found[1]]), value)
     return body
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:

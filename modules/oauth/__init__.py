@@ -49,7 +49,7 @@ from .people import Person, logged_in
 from .sessions import REFRESH, SESSIONS, Sessions, Terms
 
 _OPEN = frozenset({("POST", "token"), ("POST", "revoke"), ("GET", "authorize"), ("POST", "authorize")})
-_LOGIN = 35
+_LOGIN = 4  # of the 20 that the group `auth` gets in a minute
 _WRONG = "the user name or the password is wrong"
 
 Grant = Callable[[Context, Client, Body], Awaitable[Body]]

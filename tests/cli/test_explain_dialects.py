@@ -150,6 +150,21 @@ def test_a_path_of_nobody(invoke: Invoke) -> None:
     assert lines_of(invoke, "GET", "/nowhere")[-1].startswith("404")
 
 
+def test_several_things_at_once(app: Crossbar, invoke: Invoke) -> None:
+    """Each of them is told, and the status that they are answered with together."""
+    found = explain(app, "GET", f"{RC}/account/~/extension/1,2/device")
+    assert (207, "devices.find") == (found.status, f"{found.endpoint}.{found.operation}")
+    assert [("1",), ("2",)] == [part.nouns[1].args for part in found.parts]
+    assert [200, 200] == [part["status"] for part in found.as_json()["parts"]]
+    assert 204 == explain(app, "DELETE", f"{RC}/account/~/device/1,2").status
+    refused = explain(app, "PUT", f"{RC}/account/~/call-log/1,2")
+    assert (405, "GET, HEAD, OPTIONS") == (refused.status, refused.allow)
+    assert 400 == explain(app, "GET", f"{RC}/account/1,2/device/3,4").status
+    told = lines_of(invoke, "GET", f"{RC}/account/~/extension/1,2/device")
+    assert f"200  GET {RC}/account/~/extension/1/device" in told
+    assert any(line.startswith("spread") and "2 things" in line for line in told)
+
+
 async def test_the_status_is_the_one_that_a_server_gives() -> None:
     """What is said of a refusal, or of a success that needs no document, is what an administrator gets."""
     world = await small_world()

@@ -109,8 +109,8 @@ def office(live: Live) -> Office:
 
 @pytest.fixture(scope="session")
 def throttled(live: Live, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A second server over the same store, which answers one light request a second and no more."""
-    groups = '{ light = { size = 1, refill = 1, per = "second" } }'
+    """A second server over the same store, which answers one light request a second; the other limits are the usual."""
+    groups = '{ ringcentral_light = { size = 1, refill = 1, per = "second" } }'
     folder = tmp_path_factory.mktemp("throttled")
     with served(folder, live.store, rate__enabled="true", rate__groups=groups) as url:
         yield url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 import pytest
@@ -41,13 +42,14 @@ async def voicemail(desk: Desk) -> str:
     return f"/voicemail/{message}"
 
 
+Make = Callable[[Desk], Awaitable[str]]
 FILES = pytest.mark.parametrize("make", [recording, voicemail])
 
 
 @FILES
-async def test_the_sound_by_accept(desk: Desk, make: type[object]) -> None:
+async def test_the_sound_by_accept(desk: Desk, make: Make) -> None:
     """The object itself is the sound, for who accepts sound and no JSON; else it is JSON."""
-    path = await make(desk)  # type: ignore[operator,misc]
+    path = await make(desk)
     for accept in ("audio/*", "audio/wav, audio/mpeg;q=0.5"):
         response = await desk.ask("GET", path, accept=accept)
         assert (200, "audio/wav", WAV) == (response.status, response.headers["content-type"], response.body)
@@ -64,9 +66,9 @@ async def test_the_sound_by_accept(desk: Desk, make: type[object]) -> None:
     ("range", "part"),
     [("bytes=0-3", WAV[:4]), ("bytes=-10", WAV[-10:]), (f"bytes={len(WAV) - 5}-", WAV[-5:]), ("bytes=0-999999", WAV)],
 )
-async def test_a_part_of_the_sound(desk: Desk, make: type[object], range: str, part: bytes) -> None:
+async def test_a_part_of_the_sound(desk: Desk, make: Make, range: str, part: bytes) -> None:
     """Players ask for ranges, by either path to the sound."""
-    path = await make(desk)  # type: ignore[operator,misc]
+    path = await make(desk)
     for asked in ({"path": f"{path}/content/"}, {"path": path, "accept": "audio/*"}):
         response = await desk.ask("GET", range=range, **asked)
         assert (206, part) == (response.status, response.body)

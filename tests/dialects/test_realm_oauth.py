@@ -185,6 +185,8 @@ async def test_the_way_through_a_browser(desk: Desk) -> None:
     words = dict(parse_qsl(urlsplit(led.headers["location"]).query))
     assert "x" == words["state"]
     asked = {"grant_type": "authorization_code", "code": words["code"], "redirect_uri": BACK, **app}
+    by_address = await desk.ask("POST", f"//oauth/authorize?{body.decode()}", token="", accept="text/html")
+    assert "location" not in by_address.headers
     tokens = await by_form(desk, asked)
     assert (200, "Bearer") == (tokens.status, tokens.json()["token_type"])
     refused(await by_form(desk, asked), 401, "invalid_grant")

@@ -95,17 +95,17 @@ def test_the_grants_on_the_page() -> None:
 
 
 async def test_what_a_request_costs() -> None:
-    """A token and a login on the page cost what a login costs, from a bucket of their own; the page costs one."""
+    """A token and a login on the page cost four, from a bucket of their own; the page costs one."""
     clock = Clock()
     quick = Settings(
-        auth=Auth(hash_memory=8), rate=Rate(groups={"auth": RateGroup(size=50, refill=10)}), log=Log(access=False)
+        auth=Auth(hash_memory=8), rate=Rate(groups={"auth": RateGroup(size=6, refill=1)}), log=Log(access=False)
     )
     world: World = await small_world(settings=quick, clock=clock)
     desk, client = Desk(world, clock), Client(world.app)
     app = await desk.app()
     first = await desk.ask(app, "client_credentials")
     got(first)
-    assert {"consumed": 35, "remaining": 15} == first.json()["tokens"]
+    assert {"consumed": 4, "remaining": 2} == first.json()["tokens"]
     assert 400 == (await client.get("/oauth/authorize")).status
     limited = await desk.ask(app, "client_credentials")
     assert (429, True) == (limited.status, int(limited.headers["retry-after"]) >= 1)

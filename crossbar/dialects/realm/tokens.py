@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ...context import Context
     from ...errors import Refusal
 
-OAUTH = "oauth"
+OAUTH, PAGE = "oauth", "authorize"
 MULTIPART = "multipart/form-data"
 ALL = "all"
 """The scope that asks for whatever an application may have."""
@@ -26,8 +26,12 @@ def is_token_request(ctx: Context) -> bool:
 
 
 def open_token_request(ctx: Context) -> None:
-    """Take the query for the form if there is no body, and the scope that asks for everything out of the query."""
-    if ctx.query and not ctx.raw_body and ctx.method == "POST":
+    """Take the query for the form if there is no body, and the scope that asks for everything out of the query.
+
+    What people type into the login page comes in a body alone: no address may log anybody in.
+    """
+    is_page = ctx.target.nouns[-1].args[:1] == (PAGE,)
+    if ctx.query and not ctx.raw_body and ctx.method == "POST" and not is_page:
         ctx.raw_body = ctx.query_string
         ctx.headers = {**ctx.headers, b"content-type": FORM.encode()}
     ctx.query = without_all(ctx.query)

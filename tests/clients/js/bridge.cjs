@@ -6,6 +6,9 @@ const makers = {
   "@ringcentral/sdk": (options, id) => {
     const { SDK } = require("@ringcentral/sdk");
     const sdk = new SDK({ ...options, cachePrefix: `client-${id}-` });
+    let waits = 0;
+    sdk.platform().on("rateLimitError", () => (waits += 1));
+    sdk.waits = () => waits;
     sdk.parts = async (url) => sdk.client().multipart(await sdk.platform().get(url));
     return sdk;
   },
