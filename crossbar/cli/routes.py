@@ -84,7 +84,16 @@ def routes(app: Crossbar, dialect: Dialect) -> Iterator[Row]:
                         path = dialect.template((*outer, _own(entry.endpoint, dialect, place, bound)))
                         verb = _SHOWN.get(verb, verb)
                         rows.add(Row(verb, path, entry.name, bound.route.name, first_sentence(bound.call)))
+            if isinstance(dialect, Plain):
+                rows |= set(_beside(dialect, entry.endpoint, outer))
         yield from sorted(rows, key=lambda row: (row.path.count("/"), row.path, _ORDER.index(row.verb)))
+
+
+def _beside(dialect: Plain, endpoint: Endpoint, outer: tuple[Noun, ...]) -> Iterator[Row]:
+    """What the dialect itself answers behind the id of a document, out of what the endpoint reads."""
+    for word in dialect.beside(endpoint.name):
+        path = dialect.template((*outer, Noun(endpoint.name, ("{id}", word))))
+        yield Row("GET", path, endpoint.name, "read", first_sentence(getattr(endpoint, "read", None)))
 
 
 def _outer(endpoint: Endpoint, dialect: Dialect) -> Iterator[tuple[Noun, ...]]:

@@ -128,6 +128,10 @@ class Plain(Answering):
         """What a parameter of a noun is called in lists of paths; the id of a document after the word for it."""
         return f"{self._called.get(noun) or singular(noun)}_id" if name == "id" else name
 
+    def beside(self, noun: str) -> tuple[str, ...]:
+        """The words behind the id of a document of this noun that the dialect itself answers, for lists of paths."""
+        return ()
+
     def remarks(self, ctx: Context) -> tuple[str, ...]:
         """What else there is to say of how a path is read, for who has it explained: a sentence each."""
         return ()

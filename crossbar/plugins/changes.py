@@ -154,7 +154,7 @@ class Changes:
                 await self._begin(plugin, plugin.running)
             elif plugin.running is not None and not plugin.ended:
                 raise PluginError(f"{name!r} is running already")
-            elif plugin.found.source.kind != "list":
+            elif plugin.found.source.kind not in ("dialect", "list"):
                 return await self._reload(plugin)
             else:
                 found, faults, unset = self._roster.examined(plugin.found, [plugin])

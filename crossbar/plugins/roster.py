@@ -80,7 +80,8 @@ class Roster:
         for each in endpoints:
             endpoint = endpoint_of(each)
             module = type(endpoint).__module__
-            source = Source("list", module)
+            # NOTE: a dialect may bring endpoints of its own, which nobody has listed.
+            source = Source("dialect" if module.startswith("crossbar.dialects.") else "list", module)
             schemas = schemas_beside(sys.modules.get(module))
             yield Found(endpoint.name, source, endpoint, hooks=tuple(hooks_of(endpoint, str(source))), schemas=schemas)
 

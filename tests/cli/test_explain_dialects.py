@@ -43,9 +43,9 @@ def app() -> Crossbar:
         pytest.param("GET", "/restapi", "api_versions()", "api_versions.find", 200, id="a prefix alone"),
         pytest.param("GET", RC, "api_versions(v1.0)", "api_versions.read", 200, id="a version alone"),
         pytest.param("POST", "/restapi/oauth/token", "oauth(token)", "oauth.token", 200, id="no version"),
-        pytest.param("GET", f"{RC}/account/A/call-log?dateFrom=x", "accounts(A) cdrs()", "cdrs.find", 400, id="no time"),
+        pytest.param("GET", f"{RC}/account/A/call-log?dateFrom=x", "accounts(A) cdrs()", "cdrs.find", 400, id="time"),
         pytest.param("GET", f"{RC}/acount/~", "", "None.None", 404, id="no word"),
-        pytest.param("DELETE", f"{RC}/account/A/call-log/C", "accounts(A) cdrs(C)", "cdrs.None", 405, id="no such verb"),
+        pytest.param("DELETE", f"{RC}/account/A/call-log/C", "accounts(A) cdrs(C)", "cdrs.None", 405, id="verb"),
         pytest.param(
             "GET", f"{REALM}/extension/@101/phone/",
             "accounts({account}) extensions(@101) devices()", "devices.find", 200, id="a number",

@@ -110,6 +110,7 @@ def test_routes_are_in_the_words_of_the_dialect(invoke: Invoke) -> None:
         ("realm", "POST", "/api/ver1.0/client/{client_id}/extension/", "extensions.create"),
         ("realm", "PUT", "/api/ver1.0/extension/{extension_id}/phone/{phone_id}", "devices.patch"),
         ("realm", "GET", "/api/ver1.0/client/{client_id}/user/{user_id}/phone/", "devices.find"),
+        ("realm", "GET", "/api/ver1.0/extension/{extension_id}/record/{record_id}/storage_url/", "recordings.read"),
         ("realm", "GET", "/api/ver1.0/user/", "whoami.find"),
         ("realm", "POST", "/oauth/token", "oauth.token"),
     ],

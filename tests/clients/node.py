@@ -85,10 +85,10 @@ class NodeClient:
     def call(self, path: str, *arguments: Any) -> Any:
         """Call methods one after the other, each on what the one before it has returned; the last gets the arguments.
 
-        `restapi:null.account:7.get` is `restapi(null).account("7").get(...arguments)`. A response is a dictionary with
+        `restapi:null/account:7/get` is `restapi(null).account("7").get(...arguments)`. A response is a dictionary with
         status, headers and text.
         """
-        *before, last = path.split(".")
+        *before, last = path.split("/")
         chain = [
             [name, *([json.loads(word) if word == "null" else word] if mark else [])]
             for name, mark, word in (step.partition(":") for step in before)

@@ -100,7 +100,9 @@ def test_the_other_client_in_go(live: Live, application: dict[str, str]) -> None
     """Tokens by the query of a request without a body; two slashes after the version, none at the end of lists."""
     client = logged_in(OtherGo, live.url, application)
     assert live.account_id == client.user()["client_id"]
-    row = client.taken(client.call("GET", "/client/@me/extension?count=1"), 200)[0]
+    name = number()
+    client.taken(client.call("POST", "/client/@me/extension", {"name": name}), 201)
+    row = client.taken(client.call("GET", f"/client/@me/extension?count=1&name={name}"), 200)[0]
     assert row == client.extension(row["id"]) == client.extension(f"@{row['name']}")
     assert [] != client.phones(live.account_id)
     assert (HOOK, "GET") == tuple(client.add_event("@me", HOOK)[name] for name in ("url", "method"))

@@ -66,7 +66,7 @@ def own_number(client: NodeClient) -> str:
 
 def tokens(client: NodeClient) -> Any:
     """Give the tokens that a client keeps."""
-    return client.call("platform.auth.data")
+    return client.call("platform/auth/data")
 
 
 # Who asks.
@@ -123,7 +123,7 @@ def test_refresh(client: NodeClient) -> None:
 def test_refresh_after_a_401(client: NodeClient) -> None:
     """The package asks for a token of -1 seconds then, which is its mark of a dead one, and repeats its request."""
     before = tokens(client)
-    client.call("platform.auth.setData", {"access_token": "stale"})
+    client.call("platform/auth/setData", {"access_token": "stale"})
     assert own_number(client)
     after = tokens(client)
     assert after["access_token"] not in ("", "stale", before["access_token"])
@@ -138,7 +138,7 @@ def test_logout(node: Node, stranger: NodeClient, office: Office, application: A
     with pytest.raises(NodeError, match="Refresh token is missing"):
         stranger.call("get", HERE)
     other = client_at(node, office.url, application)
-    other.call("platform.auth.setData", kept)
+    other.call("platform/auth/setData", kept)
     with pytest.raises(NodeError) as raised:
         other.call("get", HERE)
     assert (400, "invalid_grant") == (raised.value.status, raised.value.json()["error"])
@@ -207,10 +207,7 @@ def test_error_text_is_what_the_server_says(client: NodeClient) -> None:
 
 
 def test_rate_limit_is_waited_for(node: Node, throttled: str, application: Application, assertion: str) -> None:
-    """The package waits for as long as the answer says, and then gets what it has asked for.
-
-    The usual limits let it log in, refresh and log out within a minute.
-    """
+    """The package waits for as long as the answer says, and then gets what it has asked for."""
     patient = client_at(node, throttled, application, handleRateLimit=True)
     patient.call("login", {"jwt": assertion})
     answers = [patient.call("get", ACCOUNT) for _ in range(3)]
@@ -232,3 +229,11 @@ def test_rate_limit_that_is_not_waited_for(
         *(raised.value.status, told["errorCode"]),
         *(told["rateLimit"]["group"], told["rateLimit"]["limit"]),
     )
+
+
+def test_usual_limits_let_a_client_in(node: Node, throttled: str, application: Application, assertion: str) -> None:
+    """Logging in, refreshing and logging out at once is nothing that one has to wait for."""
+    brisk = client_at(node, throttled, application)
+    assert [200] * 3 == [
+        brisk.call(*each)["status"] for each in (("login", {"jwt": assertion}), ("refresh",), ("logout",))
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
 from itertools import count
 from typing import Any
 
@@ -133,3 +134,18 @@ def code(response: Response) -> tuple[int, str, Any]:
     assert response.headers["content-type"] == "application/json;charset=utf-8"
     assert first["message"]
     return response.status, first["errorCode"], first.get("parameterName")
+
+
+def parts(response: Response) -> tuple[list[Any], list[Any]]:
+    """The states and the bodies of a multipart answer, read as strictly as RingCentral's clients read it."""
+    assert response.status == 207, response.body
+    content_type = response.headers["content-type"]
+    assert content_type.startswith("multipart/mixed; boundary=")
+    assert '"' not in content_type
+    message = message_from_bytes(b"content-type: " + content_type.encode() + b"\r\n\r\n" + response.body)
+    assert not message.defects
+    payload: Any = message.get_payload()
+    assert {part.get_content_type() for part in payload} == {"application/json"}
+    first, *rest = (orjson.loads(part.get_payload(decode=True)) for part in payload)
+    assert len(first["response"]) == len(rest)
+    return first["response"], rest

@@ -45,12 +45,12 @@ async def test_me_of_an_extension(desk: Desk) -> None:
 
 
 async def test_me_of_a_user_without_a_number(desk: Desk) -> None:
-    """Who has no number is no extension, so that `@me` leads nowhere; the users are elsewhere."""
+    """Who has no number is an extension to themselves all the same, one without a name."""
     person = await desk.made("/client/@me/user/", {"first_name": "Bo", "last_name": "Diddley"})
     token = await desk.token_of(person["id"])
-    told(await desk.ask("GET", "/extension/@me", token=token), 404, "extension_not_found")
-    own = await desk.get(f"/client/{desk.id}/user/{person['id']}", token=token)
-    assert "Bo" == own["first_name"]
+    own = await desk.get("/extension/@me", token=token)
+    assert ("Bo", None) == (own["first_name"], own["name"])
+    assert [] == await desk.get("/extension/@me/phone/", token=token)
 
 
 @pytest.mark.parametrize("path", ["/phone/@me", "/client/@me/phone/@me", "/client/@me/user/@me", "/record/@me"])

@@ -108,7 +108,7 @@ async def test_malformed_json(desk: Desk, body: bytes) -> None:
         ),
         ({"name": "2010", "email": 5}, "email:"),
         ({"name": "2010", "status": "gone"}, "status: must be one of active, blocked"),
-        ({}, "name: Field is required"),
+        ({}, "last_name: Field is required"),
     ],
 )
 async def test_incorrect_parameters(desk: Desk, data: object, cause: str) -> None:

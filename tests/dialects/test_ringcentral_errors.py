@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import attrgetter
 
 import pytest
 
@@ -44,6 +45,7 @@ CODES = {
     "UnsupportedMediaType": "CMN-407",
     "UriTooLong": "CMN-101",
 }
+_NAME = attrgetter("__name__")
 _GIVEN = {"InvalidData": "name", "InvalidEnvelope": "name", "MethodNotAllowed": "GET", "Redirected": "/"}
 
 
@@ -62,7 +64,7 @@ def made(kind: type[Refusal]) -> Refusal:
     return kind(given) if given is not None else kind()
 
 
-@pytest.mark.parametrize("kind", sorted(refusals(), key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", sorted(refusals(), key=_NAME), ids=_NAME)
 def test_every_refusal_has_its_code(kind: type[Refusal]) -> None:
     """The table is whole, and so is what it says."""
     assert code_of(made(kind)) == CODES[kind.__name__]

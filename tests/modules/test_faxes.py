@@ -35,6 +35,23 @@ async def test_sending(office: Office, path: str) -> None:
     assert "pending" == (await office.get(f"/faxes/outgoing/{bare.data['id']}")).data["status"]
 
 
+async def test_number_of_the_sender(office: Office) -> None:
+    """A fax that names no number goes out from its sender's: the owner's, else the caller's; one who has none is told."""
+    owner = await office.user(caller_id={"external": {"number": "+12025550147"}})
+    path = f"/users/{owner}/faxes"
+    bodies = {"/faxes": {"to": "100", "owner_id": owner}, path: {"to_number": "100"}, f"{path}/outgoing": {"to": "100"}}
+    made = [await office.ask("PUT", at, body) for at, body in bodies.items()]
+    assert {(201, "+12025550147", "+12025550147")} == {
+        (each.status, each.data["from_number"], each.data["from"]) for each in made
+    }
+    _, caller = await office.login(caller_id={"internal": {"number": "1001"}})
+    own = await caller.put(office.at("/faxes"), {"to_number": "100"})
+    assert (201, "1001") == (own.status, own.data["from_number"])
+    nameless = await office.user()
+    for body in ({"owner_id": nameless}, {"owner_id": [owner]}, {"folder": "inbox", "owner_id": owner}):
+        assert "required" in told(await office.ask("PUT", "/faxes", {"to_number": "100", **body}), 400)["from_number"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "field", "rule"),
     [

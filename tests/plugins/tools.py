@@ -127,9 +127,12 @@ def app_with(settings: Settings = QUICK, **options: Any) -> Crossbar:
     return make_app(settings, **options)
 
 
+_OURS = ("bundled", "dialect")
+
+
 def states(app: Crossbar, *names: str) -> dict[str, str]:
     """The states of plugins, by name; of all that are not bundled if none is named."""
-    plugins = [plugin for plugin in app.plugins.plugins if plugin.found.source.kind != "bundled" or names]
+    plugins = [plugin for plugin in app.plugins.plugins if plugin.found.source.kind not in _OURS or names]
     return {plugin.name: plugin.state for plugin in plugins if plugin.name in names or not names}
 
 

@@ -29,7 +29,7 @@ from ..words import Words, words_of
 from . import aliases
 from .errors import sentence_of, word_of
 from .remarks import remarks
-from .shapes import is_storage, links, unset, who, without_nulls
+from .shapes import STORAGE, is_storage, links, unset, who, without_nulls
 from .slashes import keep_rule, wants_slash
 from .tokens import MULTIPART, OAUTH, is_token_request, open_token_request, parameters, token_error, without_all
 
@@ -103,6 +103,10 @@ class RealmDialect(Plain):
             return "/".join([self.options.oauth, *nouns[0].args])
         found = super().template(nouns)
         return found if found.endswith("}") else f"{found}/"
+
+    def beside(self, noun: str) -> tuple[str, ...]:
+        """`storage_url`, for documents with files."""
+        return (STORAGE,) if noun in self.words.links else ()
 
     def remarks(self, ctx: Context) -> tuple[str, ...]:
         """What numbers of extensions stand for, and whether the path ends as it should."""

@@ -37,4 +37,5 @@ def _number(noun: Noun) -> str:
     token = noun.args[0]
     prefix, star, number = token[1:].partition("*")
     where = f"in the account with the prefix {prefix}" if star else "in the account of the path, else in the caller's"
+    number = number if star else prefix
     return f"{token} is the extension with the number {number} {where}, for which the store is asked"

@@ -6,7 +6,7 @@ The facts are those of the reference on RingCentral's conventions; where it leav
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ...routes import Route
 
 TILDE = "~"
-ACCOUNTS, EXTENSIONS, USERS, OAUTH = "accounts", "extensions", "users", "oauth"
+ACCOUNTS, EXTENSIONS, OAUTH = "accounts", "extensions", "oauth"
 _IDS = {"messages": "messageId", "cdrs": "callRecordId"}
 """What ids are called that are not called by the word for the noun."""
 _OWN = frozenset({"webhooks"})
@@ -127,11 +127,6 @@ class RingCentralDialect(Plain):
                 raise Unauthorized(told, word="extension_required")
             return Noun(noun.name, (principal.user_id, *noun.args[1:]))
         return noun
-
-    def look_up(self, ctx: Context, nouns: tuple[Noun, ...]) -> Awaitable[tuple[Noun, ...]] | None:
-        """The nouns with a caller without a number as the user that they are, where `~` stands for them."""
-        own = any(noun.name == EXTENSIONS and noun.args[:1] == (TILDE,) for noun in ctx.target.nouns)
-        return _reached(ctx, nouns) if own and ctx.method != "OPTIONS" else None
 
     # The request.
 
@@ -290,19 +285,6 @@ class RingCentralDialect(Plain):
     def together(self, ctx: Context, parts: Sequence[Context]) -> None:
         """207 with the answers to all parts, or what one alone would have been answered with."""
         together(self, ctx, parts)
-
-
-async def _reached(ctx: Context, nouns: tuple[Noun, ...]) -> tuple[Noun, ...]:
-    """The nouns with `users` in the place of `extensions` for a caller who has no number, and so no extension."""
-    principal = ctx.principal
-    if principal is None or not principal.user_id:
-        return nouns
-    user = await ctx.app.store.get(principal.account_id, USERS, principal.user_id)
-    if user is None or user.data().get("number") is not None or USERS not in ctx.registry.names:
-        return nouns
-    return tuple(
-        Noun(USERS, noun.args) if noun.name == EXTENSIONS and noun.args[0] == user.id else noun for noun in nouns
-    )
 
 
 def _is_form(ctx: Context) -> bool:

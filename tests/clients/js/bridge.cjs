@@ -19,6 +19,7 @@ const makers = {
 };
 const clients = [];
 
+// The two packages have responses of two kinds: one of fetch, with a text to be read, one of axios, with data.
 const isResponse = (value) => value !== null && typeof value === "object" && typeof value.text === "function" && "status" in value;
 
 // What JSON can hold of a result: bytes by their base64, and of a response its status, headers and text.
@@ -28,6 +29,9 @@ async function shown(value) {
   }
   if (isResponse(value)) {
     return { status: value.status, headers: Object.fromEntries(value.headers), text: await value.text() };
+  }
+  if (value !== null && typeof value === "object" && "config" in value && "data" in value) {
+    return { status: value.status, headers: value.headers, text: JSON.stringify(value.data) };
   }
   return Array.isArray(value) ? Promise.all(value.map(shown)) : value ?? null;
 }
@@ -46,24 +50,23 @@ async function answer({ package: name, options, client, chain }) {
   return shown(value);
 }
 
-// The two packages have responses of two kinds: one of fetch, with a text to be read, one of axios, with data.
 async function thrown(error) {
   const { response } = error;
   if (!response) {
     return { message: error.message, status: null, text: null };
   }
-  const text = isResponse(response) ? await response.text() : JSON.stringify(response.data);
-  return { message: error.message, status: response.status, text };
+  const { status, text } = await shown(response);
+  return { message: error.message, status, text };
 }
 
 (async () => {
   for await (const line of createInterface({ input: process.stdin })) {
     let told;
     try {
-      told = { result: await answer(JSON.parse(line, unpacked)) };
+      told = JSON.stringify({ result: await answer(JSON.parse(line, unpacked)) });
     } catch (error) {
-      told = { thrown: await thrown(error) };
+      told = JSON.stringify({ thrown: await thrown(error) });
     }
-    process.stdout.write(`${JSON.stringify(told)}\n`);
+    process.stdout.write(`${told}\n`);
   }
 })();
