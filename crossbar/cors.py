@@ -16,26 +16,19 @@ from .fields import Fields, fit, vary
 from .routes import VERBS
 
 ALLOWED = (
-    *("accept", "authorization", "cache-control", "content-type", "depth", "idempotency-key", "if-match"),
-    *("if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range", "user-agent", "x-auth-token"),
-    *("client-id", "discovery-tag", "rc-user-agent", "x-http-method-override", "x-user-agent"),
-    *("x-file-name", "x-file-size", "x-kazoo-cluster-id", "x-pretty-print", "x-request-id", "x-requested-with"),
+    *("accept", "authorization", "cache-control", "client-id", "content-type", "depth", "discovery-tag"),
+    *("idempotency-key", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
+    *("range", "rc-user-agent", "user-agent", "x-auth-token", "x-file-name", "x-file-size"),
+    *("x-http-method-override", "x-kazoo-cluster-id", "x-pretty-print", "x-request-id", "x-requested-with"),
+    *("x-user-agent",),
 )
-"""The request fields that pages may send: what is read here, and what Kazoo's clients send along."""
+"""The request fields that pages may send: what is read here, and what clients of the APIs send along."""
 
 EXPOSED = (
-    *(
-        "accept-ranges",
-        "allow",
-        "content-disposition",
-        "content-range",
-        "etag",
-        "idempotency-replayed",
-        "last-modified",
-    ),
-    *("link", "location", "ratelimit", "ratelimit-policy", "rcrequestid", "retry-after", "x-rate-limit-group"),
-    *("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-window", "x-ratelimit-limit"),
-    *("x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id", "x-total-count"),
+    *("accept-ranges", "allow", "content-disposition", "content-range", "etag", "idempotency-replayed"),
+    *("last-modified", "link", "location", "ratelimit", "ratelimit-policy", "rcrequestid", "retry-after"),
+    *("x-rate-limit-group", "x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-window"),
+    *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id", "x-total-count"),
 )
 """The response fields that pages may read, beside those that they always may."""
 

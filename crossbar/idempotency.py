@@ -221,16 +221,19 @@ def _is_plain(ctx: Context) -> bool:
 
 def _made(ctx: Context, changes: Sequence[Change]) -> Insert | Replace | None:
     """What makes the document, among all changes of a create: of the endpoint's own kind, if there is such a one."""
-    name = ctx.bound.endpoint.name if ctx.bound is not None else ""
+    endpoint = ctx.bound.endpoint if ctx.bound is not None else None
+    kind = getattr(endpoint, "kind", endpoint.name if endpoint is not None else "")
     made: list[Insert | Replace] = [change for change in changes if isinstance(change, Insert)]
     made += [change for change in changes if isinstance(change, Replace)]
-    own = [change for change in made if change.document.kind == name]
+    own = [change for change in made if change.document.kind == kind]
     return next(iter((*own, *made)), None)
 
 
 def _refuse_foreign(ctx: Context, reply: Reply) -> None:
     """Raise BadIdentifier if the answer shows a document that is not the caller's to see any more."""
     answer = reply.answer
-    endpoint = ctx.registry.names.get(answer.kind) if isinstance(answer, Document) else None
+    endpoint = ctx.bound.endpoint if ctx.bound is not None else None
+    if isinstance(answer, Document) and getattr(endpoint, "kind", None) != answer.kind:
+        endpoint = ctx.registry.names.get(answer.kind)
     if isinstance(answer, Document) and endpoint is not None and not owned(ctx, endpoint.owner, answer):
         raise BadIdentifier(cause=answer.id)

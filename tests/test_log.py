@@ -158,7 +158,7 @@ def test_a_stream_that_fails(error: Exception, capsys: pytest.CaptureFixture[str
     logger.addHandler(handler)
     logger.error("password %s", "hunter2")
     lines = AccessLog(Full())
-    lines._lines.append((0.0, "", "GET", "/", 200, "", 0.0, "id"))
+    lines._lines.append((0.0, "", "GET", "/", 200, "", 0.0, "id", ""))
     lines.flush()
     assert ("", "") == tuple(capsys.readouterr())
 
@@ -190,7 +190,7 @@ def line_of(**facts: Any) -> str:
     stream = io.StringIO()
     lines = AccessLog(stream)
     agent = facts.pop("agent", "")
-    lines._lines.append((*(told | facts).values(), "id", agent))  # type: ignore[arg-type]
+    lines._lines.append((*(told | facts).values(), "id", agent))
     lines.flush()
     return stream.getvalue()
 

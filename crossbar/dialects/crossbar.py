@@ -16,7 +16,7 @@ from ..endpoint import Endpoint
 from ..envelope import STREAM_HEAD, envelope_message, failure_data, stream_tail
 from ..errors import BadRequest, InvalidEnvelope, NotFound, Refusal
 from ..fields import Fields
-from ..negotiation import JSON, accepts_body, essence, named
+from ..negotiation import FORM, JSON, accepts_body, essence, named
 from ..pagination import Listing
 from ..reply import Page, Reply, Stream
 from ..routes import Route
@@ -24,6 +24,7 @@ from ..stores import Document
 from ..target import ALIAS, Noun, Target, is_version, tokenize
 from .crossbar_stream import Sent, next_link, streamed
 from .crossbar_words import envelope_of, listing_words, token_elsewhere, tunnelled
+from .queries import form_of
 from .tables import as_file, tokens_of
 
 if TYPE_CHECKING:
@@ -90,8 +91,12 @@ class CrossbarDialect:
 
     def read(self, ctx: Context) -> None:
         """The envelope of a JSON body, then `verb`, `accept` and the token from where clients put them."""
-        if ctx.raw_body and accepts_body(essence(ctx.header(b"content-type") or JSON)):
-            ctx.envelope = envelope_of(ctx)
+        if ctx.raw_body:
+            sent = essence(ctx.header(b"content-type") or JSON)
+            if sent == FORM and _takes_forms(ctx):
+                ctx.envelope = {"data": form_of(ctx.raw_body, ctx.app.settings.limits.query_words)}
+            elif accepts_body(sent):
+                ctx.envelope = envelope_of(ctx)
         headers = ctx.headers
         token = headers.get(b"x-auth-token")
         if token:
@@ -274,3 +279,9 @@ def _status(ctx: Context) -> int:
     """The status that an operation implies."""
     bound = ctx.bound
     return _SUCCESS.get(bound.route.operation or "", 200) if bound is not None else 200
+
+
+def _takes_forms(ctx: Context) -> bool:
+    """Whether the body is a form that the endpoint wants, and not JSON that curl calls a form."""
+    endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
+    return endpoint is not None and FORM in endpoint.accepts and ctx.raw_body.lstrip()[:1] != b"{"

@@ -120,7 +120,8 @@ class RealmSpeech(PlainSpeech):
 
     def ended(self, path: str, nouns: tuple[Noun, ...]) -> str:
         """The path with a slash if its last segment is a word: ids stand behind words, and words of actions behind ids."""
-        return path if sum(1 for _ in self.tokens(nouns[-1])) % 2 == 0 else f"{path}/"
+        is_word = bool(nouns) and len(self.tokens(nouns[-1])) % 2 == 1
+        return f"{path}/" if is_word else path
 
 
 RINGCENTRAL = RingCentralSpeech()

@@ -60,6 +60,7 @@ class OAuth(Endpoint):
 
     name = "oauth"
     anywhere = True
+    accepts = ("application/x-www-form-urlencoded",)
     own_basic = True  # it is how clients say who they are
     limit_group = "auth"
     costs: ClassVar = {"token": _LOGIN, "log_in": _LOGIN}

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from .node import Node, node_or_reason
-from .office import Office, office_at
+from .node import INSTALLED, Node, node_or_reason
+from .office import Application, Office, Person, office_at
 
 ACCOUNT, USER, PASSWORD = "demo", "admin", "crossbar"
 
@@ -105,6 +105,32 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 def office(live: Live) -> Office:
     """The people, messages and calls that RingCentral's clients find on the server."""
     return office_at(live.url, live.account_id, live.account_name, live.api_key)
+
+
+@pytest.fixture(scope="module")
+def application(office: Office) -> Application:
+    """Give the application that these tests log in by."""
+    return office.application()
+
+
+@pytest.fixture(scope="module")
+def ada(office: Office) -> Person:
+    """Give the person whom these tests are about."""
+    return office.person()
+
+
+@pytest.fixture(scope="module")
+def assertion(office: Office, application: Application, ada: Person) -> str:
+    """Give the credential by which programs log in for them."""
+    return office.assertion(ada, application)
+
+
+@pytest.fixture(scope="module")
+def ringcentral() -> Iterator[Any]:
+    """Import the package, which lives in a folder of its own: it asks for an older websockets than we do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [*sys.path, str(INSTALLED / "python")])
+        yield pytest.importorskip("ringcentral", reason="ringcentral is not installed: scripts/clients does it")
 
 
 @pytest.fixture(scope="session")

@@ -16,24 +16,6 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
 FRIEND = {"phoneNumber": "+12025550100"}
 
 
-@pytest.fixture(scope="module")
-def application(office: Office) -> Application:
-    """Give the application that these tests log in by."""
-    return office.application()
-
-
-@pytest.fixture(scope="module")
-def ada(office: Office) -> Person:
-    """Give the person whom these tests are about."""
-    return office.person()
-
-
-@pytest.fixture(scope="module")
-def assertion(office: Office, application: Application, ada: Person) -> str:
-    """Give the credential by which programs log in for them."""
-    return office.assertion(ada, application)
-
-
 @pytest.fixture
 def stranger(node: Node, office: Office, application: Application) -> NodeClient:
     """Make a client that has not logged in yet."""

@@ -20,24 +20,6 @@ def package() -> Any:
     return pytest.importorskip("ringcentral_client", reason="ringcentral-client is not installed")
 
 
-@pytest.fixture(scope="module")
-def application(office: Office) -> Application:
-    """Give the application that these tests log in by."""
-    return office.application()
-
-
-@pytest.fixture(scope="module")
-def ada(office: Office) -> Person:
-    """Give the person whom these tests are about."""
-    return office.person()
-
-
-@pytest.fixture(scope="module")
-def assertion(office: Office, application: Application, ada: Person) -> str:
-    """Give the credential by which programs log in for them."""
-    return office.assertion(ada, application)
-
-
 @pytest.fixture
 def stranger(package: Any, office: Office, application: Application) -> Any:
     """Make a client that has not logged in yet."""

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from crossbar.settings import Rate
-from crossbar.testing import QUICK, Client, World, small_world
+from crossbar.testing import QUICK, Client, Clock, World, small_world
 
 from .realm_desk import ADMIN, API, NOWHERE, Desk, desk_in, told
 
@@ -158,6 +158,19 @@ async def test_who_may_not(desk: Desk) -> None:
         assert "Unauthorized" == told(await desk.ask("GET", "/client/@me/phone/", token=wrong), 401, "unauthorized")
 
 
+async def test_a_token_that_has_expired() -> None:
+    """The message is the same; the word tells clients that another token would help."""
+    clock = Clock()
+    world = await small_world(clock=clock)
+    try:
+        desk = Desk(world, world.master, await world.token("master"), "")
+        assert 200 == (await desk.ask("GET", "/user/")).status
+        clock.now += world.app.settings.auth.token_life + 1
+        assert "Unauthorized" == told(await desk.ask("GET", "/user/"), 401, "token_expired")
+    finally:
+        await world.app.stop()
+
+
 async def test_bodies_that_are_none(desk: Desk) -> None:
     """Not an object, too deep, of a type that nobody reads: each is said, and not `Bad Request`."""
     for body in (b"[]", b'"x"', b"1", b"null"):
@@ -249,6 +262,16 @@ async def test_who_an_extension_is(desk: Desk) -> None:
         **{"extension_group_id": group, "extension_id": id, "access": "full", "extra_params": None},
     }
     assert expected == {name: who[name] for name in expected}
+
+
+async def test_who_a_restricted_token_is(desk: Desk) -> None:
+    """Who may not do all that their role allows has limited access."""
+    account = await desk.world.app.tenants.account(desk.id)
+    assert account is not None
+    token = desk.world.app.tokens.mint(account, None, "cb_api_auth", [{"whoami": [{"rules": {"/": ["GET"]}}]}])
+    who = await desk.get("/user/", token=token)
+    assert (None, None, True, "limited") == tuple(who[name] for name in ("id", "login", "admin", "access"))
+    told(await desk.ask("GET", "/client/@me", token=token), 403, "access_denied")
 
 
 @pytest.mark.parametrize(

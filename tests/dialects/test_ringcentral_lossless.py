@@ -53,6 +53,7 @@ def fields_of(world: World, noun: str) -> tuple[Any, frozenset[str]]:
 
 
 @pytest.mark.parametrize("noun", NOUNS)
+@settings(max_examples=25)
 @given(extra=st.dictionaries(_KEYS, _JSON, max_size=5))
 def test_keys_that_nobody_knows(world: World, noun: str, extra: dict[str, Any]) -> None:
     """They keep their names and values, at any depth, whatever case they are in."""

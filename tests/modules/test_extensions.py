@@ -263,6 +263,6 @@ async def test_a_store_from_before(tmp_path: Path, store: str) -> None:
     office = Office(world, await world.client(), world.master)
     assert old.id in await office.ids("/users")
     assert 200 == (await office.ask("PATCH", f"/users/{old.id}", {"number": "1"})).status
-    assert [old.id] == await office.ids("/extensions")
+    assert old.id in await office.ids("/extensions")
     assert "unique" in told(await office.ask("PUT", "/users", ADA | {"number": "1"}), 400)["number"]
     await world.app.stop()

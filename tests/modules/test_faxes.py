@@ -36,7 +36,7 @@ async def test_sending(office: Office, path: str) -> None:
 
 
 async def test_number_of_the_sender(office: Office) -> None:
-    """A fax that names no number goes out from its sender's: the owner's, else the caller's; one who has none is told."""
+    """A fax that names no number goes out from its sender's: the owner's, else the caller's; else it is refused."""
     owner = await office.user(caller_id={"external": {"number": "+12025550147"}})
     path = f"/users/{owner}/faxes"
     bodies = {"/faxes": {"to": "100", "owner_id": owner}, path: {"to_number": "100"}, f"{path}/outgoing": {"to": "100"}}

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -212,6 +212,22 @@ async def test_a_code(desk: Desk) -> None:
     principal = await desk.world.app.tokens.check(tokens["access_token"])
     assert "oauth_authorization_code" == principal.method
     got(await desk.refresh(app, tokens))
+
+
+@pytest.mark.parametrize("prefix", ["/v2/oauth", "/restapi/oauth", "/oauth"])
+async def test_a_browser_sends_the_form(desk: Desk, prefix: str) -> None:
+    """In whichever dialect the page was shown, its form leads on: the answer to it is the same everywhere."""
+    app = await desk.app()
+    client = Client(desk.world.app, prefix="")
+    page = Page(await client.get(f"{prefix}/authorize", query=wish(app)))
+    fields = page.inputs | {"account": "customer", "username": "admin", "password": "crossbar"}
+    sent = await client.request(
+        "POST",
+        f"{prefix}/authorize",
+        body=urlencode(fields).encode(),
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+    assert {"code", "state"} == set(led(sent))
 
 
 async def test_a_code_is_good_once(desk: Desk) -> None:

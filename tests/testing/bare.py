@@ -19,7 +19,7 @@ class BareDialect(CrossbarDialect):
     """`/bare/accounts/{id}/devices`: documents as they are, pages with `rows` and `next`, errors with `error`."""
 
     name: ClassVar[str] = "bare"
-    verbs: ClassVar[Mapping[str, str]] = {**CrossbarDialect.verbs, "create": "POST"}
+    verbs: Mapping[str, str] = {**CrossbarDialect.verbs, "create": "POST"}
 
     def claims(self, raw_path: bytes) -> bool:
         """Whether the path begins with the dialect's own word."""
