@@ -14,7 +14,7 @@ from ..stores import Body
 from .caller import URI, Caller
 from .exchange import ASGI, Upload, exchanged, scope_of
 from .response import Response
-from .speech import CROSSBAR, Named, Speech, nouns_of
+from .speech import CROSSBAR, CrossbarSpeech, Named, Speech, nouns_of
 from .stream import Streaming
 from .websocket import Connecting
 
@@ -140,9 +140,14 @@ class Client(Caller[Coroutine[Any, Any, Response]], Generic[App]):
         return [document async for page in self.pages(*nouns, **options) for document in page.documents]
 
     async def login(self, account: str, username: str, password: str) -> Response:
-        """Log in to a Crossbar as a user; the token goes along from now on. CrossbarError if it is refused."""
+        """Log in to a Crossbar as a user; the token goes along from now on. CrossbarError if it is refused.
+
+        That is a request of Crossbar's own dialect, whichever one the client speaks.
+        """
         credentials = wire_credentials(username, password)[0]
-        response = await self.put("/user_auth", {"credentials": credentials, "account_name": account})
+        speaks = isinstance(self.speech, CrossbarSpeech)
+        caller = self if speaks else replace(self, prefix=CROSSBAR.prefix, speech=CROSSBAR)
+        response = await caller.put("/user_auth", {"credentials": credentials, "account_name": account})
         if response.status != 201:
             raise CrossbarError(f"login as {username!r} of {account!r} was refused: {response.body.decode()}")
         self.token = response.json()["auth_token"]

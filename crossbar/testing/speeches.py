@@ -119,7 +119,7 @@ class RealmSpeech(PlainSpeech):
         super().__init__(dialect or RealmDialect(), prefix)
 
     def ended(self, path: str, nouns: tuple[Noun, ...]) -> str:
-        """The path with a slash if its last segment is a word: ids stand behind words, and words of actions behind ids."""
+        """The path with a slash if its last segment is a word: ids stand behind words, and actions behind ids."""
         is_word = bool(nouns) and len(self.tokens(nouns[-1])) % 2 == 1
         return f"{path}/" if is_word else path
 

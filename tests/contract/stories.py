@@ -208,8 +208,8 @@ async def held(world: World, account: str) -> dict[str, Any]:
     kinds = sorted({kind.name for endpoint in world.app.registry.names.values() for kind in endpoint.kinds()})
     found: dict[str, list[Document | None]] = {"account": [await store.get("", "accounts", account)]}
     for kind in kinds:
-        rows = await store.find(Query(account, kind))
-        found[kind] = sorted(rows, key=lambda row: str(row.data().get("name")))
+        rows = sorted(await store.find(Query(account, kind)), key=lambda row: str(row.data().get("name")))
+        found[kind] = [*rows]
     order: dict[str, str] = {}
     return {
         kind: [

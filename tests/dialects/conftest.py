@@ -8,6 +8,8 @@ import pytest
 
 from crossbar.testing import World, small_world
 
+from .people import Town, settled
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -21,3 +23,9 @@ async def world() -> AsyncIterator[World]:
     made = await small_world()
     yield made
     await made.app.stop()
+
+
+@pytest.fixture
+async def town(world: World) -> Town:
+    """Accounts of the test's own, with people in them."""
+    return await settled(world)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crossbar.testing import World, exchanged, scope_of
+from crossbar.testing import exchanged, scope_of
 
-from .people import SPEECHES, Town, settled
+from .people import SPEECHES, Town
 from .wrongs import refused
 
 SMALL = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -56,12 +56,6 @@ VALUES = st.text(max_size=10) | st.sampled_from(
     ]
 )
 METHODS = st.sampled_from(["GET", "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"])
-
-
-@pytest.fixture
-async def town(world: World) -> Town:
-    """Accounts of the test's own."""
-    return await settled(world)
 
 
 async def sent(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from crossbar import Noun
-from crossbar.testing import Client, World
+from crossbar.testing import Client
 
-from .people import SPEECHES, Town, settled
+from .people import SPEECHES, Town
 from .wrongs import refused
 
 EACH = pytest.mark.parametrize("dialect", SPEECHES)
@@ -18,12 +18,6 @@ DEVICES = (Noun("devices"),)
 CREATE = {name: speech.call("create", DEVICES, None).verb for name, speech in SPEECHES.items()}
 UPDATE = {name: speech.call("patch", DEVICES, None).verb for name, speech in SPEECHES.items()}
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-async def town(world: World) -> Town:
-    """Accounts of the test's own."""
-    return await settled(world)
 
 
 def enveloped(dialect: str, body: bytes) -> bytes:

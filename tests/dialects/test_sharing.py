@@ -9,19 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from crossbar.settings import Rate
-from crossbar.testing import Clock, World, small_world
+from crossbar.testing import Clock, small_world
 from tests.walk.tools import SETTINGS
 
 from .people import SPEECHES, Town, person, settled
 
 PAIRS = pytest.mark.parametrize(("one", "other"), [*permutations(SPEECHES, 2)])
 NUMBER = {"crossbar": "number", "ringcentral": "extensionNumber", "realm": "name"}
-
-
-@pytest.fixture
-async def town(world: World) -> Town:
-    """Accounts of the test's own."""
-    return await settled(world)
 
 
 @PAIRS
