@@ -24,7 +24,8 @@ class Source:
     """Where plugins are loaded from, and can be loaded from again.
 
     `kind` is `bundled`, `dialect`, `folder`, `installed` or `list`; `place` is a file, an entry point, or the module
-    of an object; `package` is the installed package's name. What comes from one file or package is loaded anew together.
+    of an object; `package` is the installed package's name. What comes from one file or package is loaded anew
+    together.
     """
 
     kind: str

@@ -7,6 +7,7 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from crossbar.testing import Clock, World, make_store, small_world
 from tests.walk.tools import SETTINGS
@@ -65,3 +66,20 @@ async def test_one_step_in_each(worlds: list[World], dialects: tuple[str, ...]) 
         for world, names in zip(worlds, (("crossbar",), dialects), strict=True)
     ]
     assert as_text(found[0]) == as_text(found[1])
+
+
+async def test_where_put_replaces() -> None:
+    """RingCentral's PUT can be set to replace: what it leaves out is gone, as in Crossbar's."""
+    options = replace(SETTINGS.dialects.ringcentral, put="replace")
+    world = await small_world(settings=replace(SETTINGS, dialects=replace(SETTINGS.dialects, ringcentral=options)))
+    found = []
+    for name in ("crossbar", "ringcentral"):
+        client = await world.client("customer", speech=SPEECHES[name])
+        id = (await client.create("account", "menus", body={"name": "Menu", "note": "x"})).document["id"]
+        assert 200 == (await client.replace("account", ("menus", id), body={"name": "Fish"})).status
+        kept = await world.app.store.get(world.customer, "menus", id)
+        assert kept is not None
+        found.append((kept.data() | {"id": ""}, kept.revision))
+    assert found[0] == found[1]
+    assert "note" not in found[0][0]
+    await world.app.stop()

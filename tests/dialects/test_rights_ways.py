@@ -1,4 +1,4 @@
-"""Ways round in each dialect: verbs inside of others, aliases, and several ids at once, lead no further than the plain way."""
+"""Ways round in each dialect, which lead no further: verbs inside of others, aliases, and several ids at once."""
 
 from __future__ import annotations
 
@@ -176,3 +176,30 @@ async def test_several_accounts_and_extensions_at_once(town: Town) -> None:
     assert [200, 404] == [row["status"] for row in (await user.get(people, headers=accept)).json()]
     nobody = Client(town.world.app, speech=SPEECHES["ringcentral"])
     assert 401 == (await nobody.get(path, headers=accept)).status
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_several_ids_in_the_body(town: Town, method: str) -> None:
+    """Ids that stand in the body are authorized like those in the path."""
+    client = await town.client("ringcentral", boss=False)
+    ids = [town.devices["self"], town.desks["self"], town.devices["child"], town.devices["stranger"]]
+    body: list[Any] = [*ids] if method == "DELETE" else [{"resourceId": id, "body": {"name": "Hall"}} for id in ids]
+    accept = {"accept": "application/vnd.ringcentral.multipart+json"}
+    path = town.path("ringcentral", "accounts:{mine} devices") + "/*"
+    response = await client.request(method, path, body, headers=accept)
+    own = 204 if method == "DELETE" else 200
+    assert [own, 404, 404, 404] == [row["status"] for row in response.json()]
+    tunnelled = await client.request("POST", path, body, headers={**accept, "x-http-method-override": method})
+    assert [404, 404, 404] == [row["status"] for row in tunnelled.json()][1:]
+
+
+@pytest.mark.parametrize("prefix", ["/restapi", "/restapi/v2", "/api/ver1.0/"])
+async def test_other_prefixes(town: Town, prefix: str) -> None:
+    """Each prefix of a dialect leads to the same things, and no further."""
+    dialect = "realm" if prefix.startswith("/api") else "ringcentral"
+    user = Client(town.world.app, await town.token(boss=False), speech=SPEECHES[dialect], prefix=prefix)
+    own, other = [town.path(dialect, f"accounts:{{mine}} extensions:{{{who}}}") for who in ("user", "boss")]
+    assert [200, 404] == [(await user.get(path)).status for path in (own, other)]
+    assert 403 == (await user.delete(own)).status
+    assert 404 == (await user.get(town.path(dialect, "accounts:{account}", "child"))).status
+    assert 401 == (await Client(town.world.app, speech=SPEECHES[dialect], prefix=prefix).get(own)).status
