@@ -86,7 +86,7 @@ class Crossbar:
         self.schemas = Schemas({})
         self.plugins = Roster(self.settings, self.schemas, bundled=bundled)
         spoken = mounted(self.settings.dialects)
-        brought = [each for dialect in spoken for each in getattr(dialect, "endpoints", ())]
+        brought = [each for dialect in spoken for each in getattr(dialect, "endpoints", ()) if bundled]
         given = {"dialects": dialects, "authenticators": authenticators, "authorizers": authorizers}
         self.plugins.fill([*endpoints, *brought], hooks, given | {"renderers": renderers})
         self.changes = Changes(self, self.plugins)

@@ -34,5 +34,7 @@ async def answer(ctx: Context, stages: tuple[Stage, ...]) -> None:
             refuse(part, NotAcceptable("files are fetched one by one"))
         parts.append(part)
         ctx.charge = part.charge
+    ctx.parts = parts
+    ctx.resolved = tuple(each for part in parts for each in part.resolved)
     ctx.dialect.together(ctx, parts)
     raise Answered

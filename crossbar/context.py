@@ -74,6 +74,7 @@ class Context:
         "method",
         "once",
         "parents",
+        "parts",
         "payload",
         "pending",
         "principal",
@@ -139,6 +140,8 @@ class Context:
         self.body: Body = {}
         # What the request asks for beside its target, where it names several things at once; see `bulk`.
         self.several: tuple[Part, ...] = ()
+        # The requests for each of them, once they are answered.
+        self.parts: list[Context] = []
         # The record of a create that is to happen once, for a request with an Idempotency-Key.
         self.once: Once | None = None
         # Whether the body is an upload, which stays on the wire until it is known to be wanted; then its files, and

@@ -18,6 +18,9 @@ from .reply import Answer, Columns, Page, Stream
 from .roles import own_of_kind
 from .stores import Body, Query, Rows
 
+CREATED, MODIFIED = "_created", "_modified"
+"""Where rows have their times, in Unix seconds, if a listing is `timed`; no field of a client's begins like that."""
+
 
 async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
     """The listing that the request asks for: a page of a kind's documents, or all of them as a stream.
@@ -48,7 +51,7 @@ async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Ans
         rows = page.chunk or paging.chunk_size
         if rows < page.size:
             return Stream(_pieces(ctx, replace(query, limit=rows), wanted, page.size), keyed=True, paged=True)
-    found = await ctx.app.store.page(query)
+    found = await _found(ctx, query, wanted)
     previous = await start_of_previous(ctx, query, found) if page.backward else None
     return Page(_projected(found, wanted), columns, previous=previous)
 
@@ -90,13 +93,23 @@ def _skip(page: PageRequest, deepest: int) -> int:
 
 async def _numbered(ctx: Context, query: Query, wanted: Listing, columns: Columns | None) -> Page:
     """The page that begins where the query says, and how many rows the listing has."""
-    found = await ctx.app.store.page(query)
+    found = await _found(ctx, query, wanted)
     # PERF: what ends the listing tells its length; only where there is more, or nothing, it has to be counted.
     if found.next is None and (found.count or not query.skip):
         total = query.skip + found.count
     else:
         total = await ctx.app.store.count(query)
     return Page(_projected(found, wanted), columns, total)
+
+
+async def _found(ctx: Context, query: Query, wanted: Listing) -> Rows:
+    """The rows of a query; with their times among their fields, where a dialect shows these."""
+    if not wanted.timed:
+        return await ctx.app.store.page(query)
+    documents = await ctx.app.store.find(replace(query, limit=query.limit + 1))
+    rows = [{**each.data(), CREATED: each.created, MODIFIED: each.modified} for each in documents[: query.limit]]
+    following = documents[query.limit].key if len(documents) > query.limit else None
+    return Page.of(rows, following, documents[0].key if documents else None).rows
 
 
 def _query(ctx: Context, wanted: Listing, tenant: str, kind: str, filters: tuple[Filter, ...]) -> Query:

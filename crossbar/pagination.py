@@ -42,7 +42,10 @@ class PageRequest(Struct, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """All that a request says about a listing, in neutral terms; times are Unix seconds, both ends included."""
+    """All that a request says about a listing, in neutral terms; times are Unix seconds, both ends included.
+
+    A `timed` one has the times of each document in its row.
+    """
 
     page: PageRequest
     filters: tuple[Filter, ...] = ()
@@ -52,6 +55,7 @@ class Listing(Struct, frozen=True):
     modified_to: int | None = None
     fields: tuple[str, ...] = ()
     full: bool = False
+    timed: bool = False
 
     def binding(self, tenant: str, route: str) -> bytes:
         """What a start_key of this listing is bound to; the page size may change on the way."""

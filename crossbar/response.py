@@ -74,7 +74,9 @@ async def answer_instead(ctx: Context) -> None:
 async def finish(ctx: Context) -> None:
     """Run what endpoints want to do afterwards; the response is out, so what goes wrong there is only logged."""
     seconds = ctx.app.settings.limits.handler_seconds
-    for endpoint, _ in ctx.resolved:
+    for part in ctx.parts:
+        await finish(part)
+    for endpoint, _ in () if ctx.parts else ctx.resolved:
         if "finish" not in endpoint.overrides:
             continue
         ctx.blamed = endpoint

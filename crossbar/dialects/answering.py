@@ -55,6 +55,8 @@ class Answering:
             return
         if ctx.status == HTTPStatus.NO_CONTENT:
             return
+        if answer is None and not reply.envelope:
+            return
         ctx.response_headers.append((b"content-type", self.content_type))
         if isinstance(answer, Stream):
             ctx.payload = self._streamed(ctx, answer)
@@ -62,12 +64,14 @@ class Answering:
         ctx.payload = orjson.dumps(self.shown(ctx, reply))
 
     def status(self, ctx: Context, reply: Reply) -> int:
-        """The status of an answer that brings none: the operation's, or 204 where DELETE leaves nothing to say."""
+        """The status of an answer that brings none: the operation's, or 204 where there is nothing to say."""
         route = ctx.bound.route if ctx.bound is not None else None
         operation = route.operation if route is not None else None
         if ctx.verb == "DELETE":
             says = not isinstance(reply.answer, Document) and bool(reply.answer)
             return 200 if says else self.statuses.get("delete", 200)
+        if operation is None and reply.answer is None and not reply.envelope:
+            return 204
         return self.statuses.get(operation or "", 200)
 
     def shown(self, ctx: Context, reply: Reply) -> Any:
@@ -81,9 +85,11 @@ class Answering:
             rows = [self.row(ctx, fields.out(row)) for row in answer.rows.parsed()]
             return self.collection(ctx, rows, answer)
         if isinstance(answer, list):
-            return self.collection(ctx, fields.renamed(answer), None)
+            return self.collection(ctx, fields.cased(answer), None)
         if isinstance(answer, dict) or answer is None:
-            return fields.out({**(answer or {}), **reply.envelope})
+            told = {**(answer or {}), **reply.envelope}
+            # NOTE: what an action tells is no document; all of its names are the module's.
+            return fields.cased(told) if ctx.bound.route.operation is None else fields.out(told)
         return answer
 
     def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:

@@ -108,6 +108,10 @@ class Fields:
         """A JSON value with the names of its fields in the dialect's case."""
         return _renamed(value, self._out, self._case if self._all else None)
 
+    def cased(self, value: Any) -> Any:
+        """A JSON value that is no document, all of its names in the dialect's case."""
+        return _renamed(value, self._out, self._case if self._case is not same else None)
+
     def name_of(self, path: Iterable[str | int]) -> str:
         """The dotted name there of a field here, for errors."""
         steps = tuple(path)

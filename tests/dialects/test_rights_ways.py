@@ -35,7 +35,8 @@ async def test_verbs_that_are_tunnelled(town: Town, dialect: str, way: str, boss
         options["headers" if way.startswith("x-") else "query"][way] = "DELETE"
     without = {name: value for name, value in options.items() if name != "body"}
     for method in ("GET", "HEAD"):  # a request that reads stands for nothing else
-        assert 200 == (await client.request(method, path, **without)).status
+        fine = (200, 400) if dialect == "crossbar" else (200,)
+        assert (await client.request(method, path, **without)).status in fine
     await client.request("PUT", path, data, **without)
     assert await town.world.app.store.get(town.accounts["self"], "users", town.users["self"]) is not None
     response = await client.request("POST", path, data, **options)

@@ -180,7 +180,12 @@ MISFITS = [
     pytest.param("dialects", "object()", "it has no claims, target, localize", id="no dialect"),
     pytest.param("dialects", "_dialect(name='')", "has no name", id="a dialect without a name"),
     pytest.param("dialects", "_dialect(verbs={'find': 'GET'})", "verbs must give one of", id="too few verbs"),
-    pytest.param("dialects", "_dialect(name='crossbar')", "the dialect 'crossbar' of Crossbar's own has that name", id="the first one"),
+    pytest.param(
+        "dialects",
+        "_dialect(name='crossbar')",
+        "the dialect 'crossbar' of Crossbar's own has that name",
+        id="the first one",
+    ),
     pytest.param("hooks", "print", "there is no hook in it", id="no hook"),
 ]
 

@@ -16,6 +16,7 @@ from ...errors import BadIdentifier, BadRequest, Forbidden, Refusal, Unauthorize
 from ...fields import Fields as HeaderFields
 from ...filters import Filter
 from ...negotiation import FORM, essence
+from ...listings import CREATED, MODIFIED
 from ...pagination import Listing
 from ...reply import Page
 from ...root_path import UNRESERVED
@@ -212,7 +213,11 @@ class RingCentralDialect(Plain):
         return shown
 
     def row(self, ctx: Context, body: dict[str, Any]) -> Any:
-        """One row with its canonical URI, where it is a document of what the path names."""
+        """One row with its times, and with its canonical URI where it is a document of what the path names."""
+        created, modified = body.pop(CREATED, None), body.pop(MODIFIED, None)
+        if created is not None and modified is not None:
+            body.setdefault("creationTime", iso_millis(created))
+            body.setdefault("lastModifiedTime", iso_millis(modified))
         if ctx.bound is None or ctx.bound.route.operation != "find" or not isinstance(body.get("id"), str):
             return body
         path = self._path_of(ctx, body["id"])

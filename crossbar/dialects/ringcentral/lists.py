@@ -48,6 +48,7 @@ def listing(dialect: RingCentralDialect, ctx: Context) -> Listing:
         created_from=first,
         created_to=last,
         full=True,
+        timed=True,
     )
 
 
