@@ -250,6 +250,11 @@ class Context:
         return listing.binding(self.tenant or "", route)
 
     @property
+    def creates(self) -> bool:
+        """Whether the verb is the one with which the dialect creates; known before what answers is."""
+        return bool(self.verb == self.dialect.verbs["create"])
+
+    @property
     def now(self) -> int:
         """The present Unix second, by the application's clock."""
         return int(self.app.clock())

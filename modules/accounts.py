@@ -62,13 +62,18 @@ class Accounts(Resource):
     indexes = ("id",)  # a new account looks whether its parent is still there
     private_indexes = ("parent", "login_name")
     tenants = True
-    operations = ("create", "read", "replace", "patch", "delete")
+    operations = ("find", "create", "read", "replace", "patch", "delete")
     checks = (with_realm,)
-    admin_only = ("writes", "api_key", "children", "descendants", "siblings")
+    admin_only = ("writes", "find", "api_key", "children", "descendants", "siblings")
 
     def tenant(self, ctx: Context) -> str:
         """Accounts themselves belong to nobody but the tree."""
         return ""
+
+    async def find(self, ctx: Context) -> Answer:
+        """The accounts directly below the one that the path leads into, or below the caller's own."""
+        parent = ctx.tenant or ctx.caller().account_id
+        return await listing(ctx, "", self.name, where("parent", parent, private=True))
 
     async def create(self, ctx: Context) -> Answer | Reply:
         """A new account below the one that the path leads into, or below the caller's own."""

@@ -15,7 +15,7 @@ class ApiAuth(Endpoint):
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
-        return ANONYMOUS if ctx.verb == "PUT" else None
+        return ANONYMOUS if ctx.creates else None
 
     async def create(self, ctx: Context) -> Reply:
         """A new token, and the account that it stands for."""

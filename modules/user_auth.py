@@ -30,7 +30,7 @@ class UserAuth(Endpoint):
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Whoever logs in is not known yet."""
-        return ANONYMOUS if ctx.verb == "PUT" else None
+        return ANONYMOUS if ctx.creates else None
 
     async def create(self, ctx: Context) -> Reply:
         """A new token, and who it stands for."""

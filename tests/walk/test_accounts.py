@@ -90,9 +90,16 @@ async def test_create_below_ones_own(world: World) -> None:
     assert response.data["id"] in ids(await client.get(f"/accounts/{world.department}/children?page_size=1000"))
 
 
-async def test_there_is_no_list_of_all_accounts(client: Client) -> None:
-    """GET on the noun alone is not there, as in Kazoo."""
-    assert "PUT, OPTIONS" == refused(await client.get("/accounts"), 405)["allow"]
+async def test_a_list_of_accounts(world: World) -> None:
+    """GET on the noun alone lists what is directly below the caller, or below the account before it; users see none."""
+    client = await world.client("master")
+    below = ids(await client.get("/accounts?page_size=1000"))
+    assert {world.reseller, world.stranger} <= set(below)
+    assert world.customer not in below
+    assert [*below] == ids(await client.get(f"/accounts/{world.master}/children?page_size=1000"))
+    assert world.department in ids(await client.get(f"/accounts/{world.customer}/accounts?page_size=1000"))
+    refused(await (await world.client("stranger")).get(f"/accounts/{world.customer}/accounts"), 404)
+    assert "GET, HEAD, PUT, OPTIONS" == refused(await client.delete("/accounts"), 405)["allow"]
 
 
 async def test_a_new_account_has_what_it_needs(home: Home) -> None:

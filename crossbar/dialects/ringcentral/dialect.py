@@ -15,8 +15,8 @@ from ...dates import from_iso, iso_millis
 from ...errors import BadIdentifier, BadRequest, Forbidden, Refusal, Unauthorized
 from ...fields import Fields as HeaderFields
 from ...filters import Filter
-from ...negotiation import FORM, essence
 from ...listings import CREATED, MODIFIED
+from ...negotiation import FORM, essence
 from ...pagination import Listing
 from ...reply import Page
 from ...root_path import UNRESERVED
@@ -248,6 +248,8 @@ class RingCentralDialect(Plain):
         """The path of a document of what the path of the request names."""
         *outer, (name, _) = ctx.nouns()
         endpoint = ctx.registry.names[name]
+        if endpoint.tenants:
+            return self.path(ctx, (Noun(name, (id,)),))
         # NOTE: where there is one for all, no id leads to it.
         single = all(route.operation != "read" for route in endpoint.routes)
         return self.path(ctx, (*outer, Noun(name, () if single else (id,))))
