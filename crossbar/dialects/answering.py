@@ -82,7 +82,7 @@ class Answering:
         if isinstance(answer, Document):
             return self.document(ctx, fields.out(answer.data()), answer)
         if isinstance(answer, Page):
-            rows = [self.row(ctx, fields.out(row)) for row in answer.rows.parsed()]
+            rows = self.rows(ctx, [fields.out(row) for row in answer.rows.parsed()])
             return self.collection(ctx, rows, answer)
         if isinstance(answer, list):
             return self.collection(ctx, fields.cased(answer), None)
@@ -95,6 +95,10 @@ class Answering:
     def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:
         """One document, its body in the dialect's names."""
         return body
+
+    def rows(self, ctx: Context, bodies: list[dict[str, Any]]) -> list[Any]:
+        """The rows of a listing."""
+        return [self.row(ctx, body) for body in bodies]
 
     def row(self, ctx: Context, body: dict[str, Any]) -> Any:
         """One row of a listing."""
@@ -161,7 +165,7 @@ class Answering:
         begun = False
         try:
             async for rows in pieces:
-                shown = [self.row(ctx, fields.out(row)) for row in rows.parsed()]
+                shown = self.rows(ctx, [fields.out(row) for row in rows.parsed()])
                 if shown:
                     yield (b"," if begun else b"[") + orjson.dumps(shown)[1:-1]
                     begun = True

@@ -31,7 +31,7 @@ from ..words import Words, words_of
 from . import lists, shapes
 from .bulk import acceptable, ids_in, together, wanted
 from .errors import error_of
-from .groups import PREFIX, usage_group
+from .groups import PREFIX, header_fields
 from .tunnel import METHOD, tunnelled
 from .uris import uri_of
 from .versions import NOUN as VERSIONS
@@ -192,36 +192,34 @@ class RingCentralDialect(Plain):
 
     def fields(self, ctx: Context) -> HeaderFields:
         """`RCRequestId` beside `X-Request-ID`, and what is left in the usage group."""
-        id = ctx.request_id.encode()
-        fields = [(b"rcrequestid", id), (b"x-request-id", id)]
-        charge = ctx.charge
-        if charge is not None:
-            fields += [
-                (b"x-rate-limit-group", usage_group(charge).encode()),
-                (b"x-rate-limit-limit", b"%d" % charge.limit),
-                (b"x-rate-limit-remaining", b"%d" % charge.remaining),
-                (b"x-rate-limit-window", b"%d" % charge.window),
-            ]
-        return fields
+        return header_fields(ctx)
 
     def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:
         """One document with its canonical URI and its times."""
-        path = self._path_of(ctx, document.id)
-        shown = {"uri": uri_of(ctx, path), **self._with_files(ctx, body, path)}
+        uri = uri_of(ctx, self._path_of(ctx, document.id))
+        shown = {"uri": uri, **self._with_files(ctx, body, uri)}
         shown.setdefault("creationTime", iso_millis(document.created))
         shown.setdefault("lastModifiedTime", iso_millis(document.modified))
         return shown
 
-    def row(self, ctx: Context, body: dict[str, Any]) -> Any:
-        """One row with its times, and with its canonical URI where it is a document of what the path names."""
+    def rows(self, ctx: Context, bodies: list[dict[str, Any]]) -> list[Any]:
+        """The rows with their times, and with their canonical URIs where they are documents of what the path names."""
+        finds = ctx.bound is not None and ctx.bound.route.operation == "find"
+        # PERF: what all of the URIs begin with is put together once.
+        place = uri_of(ctx, self._path_of(ctx, "")) if finds else ""
+        place = place if place.endswith("/") else ""
+        return [self._row(ctx, body, place) for body in bodies]
+
+    def _row(self, ctx: Context, body: dict[str, Any], place: str) -> dict[str, Any]:
         created, modified = body.pop(CREATED, None), body.pop(MODIFIED, None)
         if created is not None and modified is not None:
             body.setdefault("creationTime", iso_millis(created))
             body.setdefault("lastModifiedTime", iso_millis(modified))
-        if ctx.bound is None or ctx.bound.route.operation != "find" or not isinstance(body.get("id"), str):
+        id = body.get("id")
+        if not place or not isinstance(id, str):
             return body
-        path = self._path_of(ctx, body["id"])
-        return {"uri": uri_of(ctx, path), **self._with_files(ctx, body, path)}
+        uri = place + (id if id.isalnum() and id.isascii() else quote(id, safe=""))
+        return {"uri": uri, **self._with_files(ctx, body, uri)}
 
     def filters(self, ctx: Context) -> tuple[Filter, ...]:
         """The filters of the query, in which clients write Python's `True` for `true`."""
@@ -254,18 +252,18 @@ class RingCentralDialect(Plain):
         single = all(route.operation != "read" for route in endpoint.routes)
         return self.path(ctx, (*outer, Noun(name, () if single else (id,))))
 
-    def _with_files(self, ctx: Context, body: dict[str, Any], path: str) -> dict[str, Any]:
-        """The document with the URIs of its files, as the dialect's words say where they are."""
-        noun = ctx.nouns()[-1].name
+    def _with_files(self, ctx: Context, body: dict[str, Any], uri: str) -> dict[str, Any]:
+        """The document at this URI with the URIs of its files, as the dialect's words say where they are."""
+        noun = ctx.resolved[-1][0].name
         links = self.words.links.get(noun)
         for field, below in links.items() if links else ():
             files = body.get(field)
             if isinstance(files, list):
                 for file in files:
                     if isinstance(file, dict) and "id" in file:
-                        file["uri"] = uri_of(ctx, f"{path}/{below}/{quote(str(file['id']), safe='')}")
+                        file["uri"] = f"{uri}/{below}/{quote(str(file['id']), safe='')}"
             else:
-                body[field] = uri_of(ctx, f"{path}/{below}")
+                body[field] = f"{uri}/{below}"
         return shapes.shown(noun, body)
 
     def failed(self, refusal: Refusal) -> int:
