@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import re
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
@@ -25,6 +23,7 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.mounting import mounted
 from .endpoint import Endpoint
+from .fields import request_id
 from .health import probe
 from .keys import keys_of
 from .life import Life
@@ -47,8 +46,6 @@ from .watch import Watch, blame
 logger = logging.getLogger("crossbar")
 
 Scope = MutableMapping[str, Any]
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class Crossbar:
@@ -194,11 +191,7 @@ class Crossbar:
         # NOTE: a host may have shortened the path without a word in `root_path`.
         if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
             ctx.descend()
-        sent = ctx.headers.get(b"x-request-id")
-        if sent is not None and _REQUEST_ID.fullmatch(sent):
-            ctx.request_id = sent.decode()
-        else:
-            ctx.request_id = os.urandom(16).hex()
+        ctx.request_id = request_id(ctx.headers.get(b"x-request-id"))
         return ctx
 
     def _log(self, ctx: Context) -> None:

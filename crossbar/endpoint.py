@@ -77,6 +77,8 @@ class Endpoint:
     """Tokens that its operations and actions take, by the names of their methods, where that is not one."""
     own_basic: ClassVar[bool] = False
     """Whether `Authorization: Basic` has a meaning of its own here, and is no login of a user."""
+    public: ClassVar[bool] = False
+    """Whether it answers anybody, so that what one token is good for does not matter."""
     raw: ClassVar[bool] = False
     """Whether query and body are left to the endpoint, which reads the body from `ctx.receive` as it comes."""
     options: Options = Options()

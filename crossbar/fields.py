@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,7 @@ with its query goes nowhere, and no cache keeps it."""
 
 _NAMES = frozenset(name for name, _ in SECURE)
 _DEPENDS = b"Accept, Accept-Encoding, Authorization, X-Auth-Token"
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 # RFC 9110, 5.5: visible characters, blanks and tabs, and the bytes beyond ASCII.
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
@@ -40,6 +42,17 @@ def secure(headers: Fields) -> None:
         vary(headers, _DEPENDS)
 
 
+def publish(headers: Fields, root_path: str, url: str) -> None:
+    """Let fields that lead to paths of ours lead below the address that clients know, where the settings name one."""
+    for position, (name, value) in enumerate(headers):
+        if name not in (b"location", b"link"):
+            continue
+        begin = b"<" if name == b"link" else b""
+        path = begin + root_path.encode("latin-1")
+        if value.startswith(path + b"/") and not value.startswith(path + b"//"):
+            headers[position] = (name, begin + url.encode() + value[len(path) :])
+
+
 def vary(headers: Fields, names: bytes) -> None:
     """Name request fields in `Vary`, beside those that it names already."""
     for position, (name, value) in enumerate(headers):
@@ -50,6 +63,11 @@ def vary(headers: Fields, names: bytes) -> None:
                 headers[position] = (name, b", ".join([value, *more]))
             return
     headers.append((b"vary", names))
+
+
+def request_id(sent: bytes | None) -> str:
+    """The id of a request: the one that its client sent, if that is fit to be repeated, or a new one."""
+    return sent.decode() if sent is not None and _ID.fullmatch(sent) else os.urandom(16).hex()
 
 
 def fit(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:

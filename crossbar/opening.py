@@ -37,8 +37,8 @@ def refuse_oversize(ctx: Context) -> None:
 
 
 def _refuse_several(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Raise BadRequest for several fields that say who is asking: servers on the way might believe another of them."""
-    for field in (b"x-auth-token", b"authorization"):
+    """Raise BadRequest for several fields that say who asks, or for what: servers on the way might believe another."""
+    for field in (b"x-auth-token", b"authorization", b"x-http-method-override"):
         if len({value for name, value in headers if name == field}) > 1:
             raise BadRequest(f"{field.decode()} stands in the request more than once", word="bad_header")
 

@@ -153,7 +153,7 @@ async def resolve(ctx: Context) -> None:
                 if within_limits:
                     refuse_foreign(ctx, endpoint, args[0])
         if position != last and ctx.found is not None:
-            ctx.parents[endpoint.name] = ctx.found
+            ctx.parents[endpoint.name] = ctx.parents[ctx.found.kind] = ctx.found
             ctx.found = None
     ctx.blamed = None
 

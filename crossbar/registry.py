@@ -221,12 +221,14 @@ class Registry:
 
     def _is_parent(self, name: str, later: tuple[Noun, ...]) -> bool:
         """Whether one of the later nouns, in the same tenant, has this one as a parent."""
+        # What belongs to users belongs to those who are called otherwise too.
+        kind = getattr(self.names[name], "kind", name)
         for noun in later:
             endpoint = self.names[noun.name]
             if endpoint.tenants:
                 return False
             # What the parents of a module that is not running would be, nobody knows.
-            if name in endpoint.parents or isinstance(endpoint, Absent):
+            if name in endpoint.parents or kind in endpoint.parents or isinstance(endpoint, Absent):
                 return True
         return False
 

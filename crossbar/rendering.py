@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from typing import Any
-from urllib.parse import quote
 
 from .context import Context
 from .endpoint import Endpoint
@@ -15,6 +14,7 @@ from .events import close
 from .media.downloads import content_type, deliver
 from .mounted import Handover
 from .reply import EVENT_STREAM, Blob, Reply, Stream, Whole
+from .target import Noun
 
 logger = logging.getLogger("crossbar")
 
@@ -117,5 +117,7 @@ class _Resumed(AsyncIterator[bytes]):
 
 
 def location(ctx: Context, id: str) -> bytes:
-    """Where a created document is: the request's path and the new id."""
-    return f"{ctx.root_path}{ctx.path().rstrip('/')}/{quote(id, safe='')}".encode("latin-1")
+    """Where a created document is, for everybody: the path of the request without aliases, and the new id."""
+    *outer, last = ctx.nouns()
+    tenants = ctx.registry.names[last.name].tenants
+    return ctx.dialect.path(ctx, (*(() if tenants else outer), Noun(last.name, (*last.args, id)))).encode()

@@ -195,7 +195,9 @@ class Resource(Endpoint):
 
     def _parents_in(self, ctx: Context) -> list[tuple[str, str]]:
         """The parents that the path names, each with the field that carries its id."""
-        return [(noun, field) for noun, field in self.parents.items() if noun in ctx.parents]
+        # NOTE: users go by the name of extensions too, and are the parent once.
+        named = {field: noun for noun, field in self.parents.items() if noun in ctx.parents}
+        return [(noun, field) for field, noun in named.items()]
 
     def _related(self, ctx: Context, document: Document) -> bool:
         """Whether a document carries the id of every parent that the path names, and the values of `only`."""

@@ -15,7 +15,7 @@ from .conditional import name_as_listed
 from .context import Context
 from .errors import Fault
 from .events import close
-from .fields import Fields, secure, vary
+from .fields import Fields, publish, secure, vary
 from .walk import overdue, refuse
 from .watch import blame, is_failure
 
@@ -32,6 +32,9 @@ async def respond(ctx: Context, receive: Receive, send: Send) -> None:
     """Send the response that the context holds, or have the one sent that it was handed over to."""
     headers = ctx.response_headers
     headers += ctx.dialect.fields(ctx)
+    url = ctx.app.settings.dialects.url
+    if url:
+        publish(headers, ctx.root_path, url)
     app = ctx.app
     if app.cors is not None:
         app.cors.mark(ctx, headers)

@@ -47,7 +47,7 @@ def confine(ctx: Context, principal: Principal) -> None:
                 raise _for_administrators(ctx, endpoint, "read")
         if _is_for_administrators(bound.endpoint, bound.route):
             raise _for_administrators(ctx, bound.endpoint, bound.route.name)
-    if principal.restrictions is not None:
+    if principal.restrictions is not None and not bound.endpoint.public:
         last, args = ctx.resolved[-1]
         verb = "GET" if ctx.scope.get("type") == "websocket" else bound.verb
         if not principal.restrictions.allow(last.name, args, verb, _account(ctx), principal.account_id):

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from .context import Answered, Context
 from .dialects import choose
-from .errors import Fault, Refusal, TimedOut
+from .errors import Fault, Refusal, TimedOut, Unauthorized
 from .failures import refusal_for
 from .fields import fit
 from .media.uploads import forget
@@ -56,6 +56,9 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
     """Turn a refusal into the dialect's error response, or into a 429 if whoever is refused asks too often."""
     if ctx.charge is None and ctx.app.admission is not None:
         refusal = ctx.app.admission.charge_refusal(ctx, refusal)
+    if isinstance(refusal, Unauthorized) and not refusal.headers:
+        # RFC 9110, 15.5.2, and RFC 6750, 3.1: a token that was sent, and is no good, is told apart from none.
+        refusal.headers = ((b"www-authenticate", b'Bearer error="invalid_token"' if ctx.token else b"Bearer"),)
     if refusal.headers:
         try:
             refusal.headers = fit(refusal.headers)

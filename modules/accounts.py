@@ -91,6 +91,8 @@ class Accounts(Resource):
     async def replace(self, ctx: Context, id: str) -> Answer | Reply:
         """Put the body in the place of the account's."""
         account, name = ctx.document(), ctx.body["name"]
+        if id == ctx.caller().account_id and ctx.body.get("enabled") is False:
+            raise Forbidden("an account cannot switch itself off: nobody in it could switch it on again")
         private = account.secrets()
         renamed = private.get("login_name") != login_name(name)
         private["login_name"] = login_name(name)

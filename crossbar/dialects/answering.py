@@ -68,7 +68,9 @@ class Answering:
         route = ctx.bound.route if ctx.bound is not None else None
         operation = route.operation if route is not None else None
         if ctx.verb == "DELETE":
-            says = not isinstance(reply.answer, Document) and bool(reply.answer)
+            # NOTE: of a file that is gone, its place alone is told, which the client knows.
+            is_file = route is not None and route.slot is not None
+            says = not is_file and not isinstance(reply.answer, Document) and bool(reply.answer)
             return 200 if says else self.statuses.get("delete", 200)
         if operation is None and reply.answer is None and not reply.envelope:
             return 204

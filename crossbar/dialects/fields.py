@@ -7,12 +7,12 @@ they are, so that whatever is stored through one dialect comes back unchanged th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import InvalidData, Violation
 from ..schema import BASE, Schemas
-from .rules import EACH, Path, Rule, Times, put, take
+from .rules import EACH, Path, Rule, Times, is_each, put, take
 
 _SEAM = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
@@ -74,18 +74,28 @@ class Fields:
             found, value = take(body, rule.ours)
             if found:
                 moved.append((rule.theirs, rule.shown(value, self._times)))
-        shown: dict[str, Any] = self.renamed(body) if self._out or self._all else body
+        shown: dict[str, Any] = body
+        if self._all:
+            shown = self.renamed(body)
+        elif self._out:
+            shown = {
+                self._out.get(key, key): self.renamed(value) if key in self._top else value
+                for key, value in body.items()
+            }
         for path, value in moved:
             put(shown, path, value)
         for name, value in self._fixed.items():
             shown.setdefault(name, value)
         return shown
 
-    def into(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A body as a client sent it, which is used up, as it is kept here; InvalidData in the names of the client."""
-        violations = []
+    def into(self, body: dict[str, Any], *, flat: bool = False) -> dict[str, Any]:
+        """A body as a client sent it, which is used up, as it is kept here; InvalidData in the names of the client.
+
+        Where it comes from the fields of a form, which cannot be nested, it is `flat`.
+        """
+        violations = [] if flat else [*self._misshapen(body)]
         moved = []
-        for rule in self._inward:
+        for rule in () if violations else self._inward:
             found, value = take(body, rule.theirs)
             if not found:
                 continue
@@ -99,10 +109,42 @@ class Fields:
             take(body, path)
         for name in self._dropped:
             body.pop(name, None)
-        kept: dict[str, Any] = _renamed(body, self._in, snake if self._all and self._case is not same else None)
+        kept = self._kept(body)
         for path, value in moved:
             put(kept, path, value)
         return kept
+
+    def shown_only(self, body: dict[str, Any]) -> list[tuple[Path, Any]]:
+        """The fields of a body here, which is used up, that are shown there but not taken, and their values."""
+        taken = {rule.ours for rule in self._inward}
+        found = [(rule.ours, take(body, rule.ours)) for rule in self._outward if rule.ours not in taken]
+        return [(path, value) for path, (is_there, value) in found if is_there]
+
+    def _misshapen(self, body: dict[str, Any]) -> Iterator[Violation]:
+        """What is no object, or no list of them, where fields of ours are inside of one; null has all of them null."""
+        nested = [rule for rule in self._inward if len(rule.theirs) > 1 and rule.theirs[0] in body]
+        nulls = {rule.theirs[0] for rule in nested if body[rule.theirs[0]] is None}
+        for rule in nested:
+            key = rule.theirs[0]
+            value = body[key]
+            if key in nulls:
+                put(body, rule.theirs, None)
+            elif EACH not in rule.theirs and not isinstance(value, dict):
+                yield Violation((key,), "type", "Value did not match type(s): object", target="object", value=value)
+            elif EACH in rule.theirs and not is_each(value, rule.theirs[2:]):
+                told = f"must be a list of objects, each of them with {'.'.join(rule.theirs[2:])}"
+                yield Violation((key,), "type", told, target="array", value=value)
+
+    def _kept(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A body in the names that fields have here; what a client has made up itself stays as it is, inside too."""
+        if self._all:
+            kept: dict[str, Any] = _renamed(body, self._in, snake if self._case is not same else None)
+            return kept
+        found = {}
+        for key, value in body.items():
+            ours = self._in.get(key, key)
+            found[ours] = _renamed(value, self._in, None) if ours in self._top else value
+        return found
 
     def renamed(self, value: Any) -> Any:
         """A JSON value with the names of its fields in the dialect's case."""

@@ -20,7 +20,7 @@ from ..target import Noun, Target, split_path
 from .answering import TOKENS, Answering
 from .fields import Fields, names_in
 from .queries import filters_of, form_of, page_of
-from .rules import Rule, Times
+from .rules import Rule, Times, put
 from .tables import is_below, singular, tokens_of, version_in
 from .words import Lexicon, Words, filled
 
@@ -205,7 +205,13 @@ class Plain(Answering):
     def named(self, ctx: Context, fields: dict[str, Any]) -> dict[str, Any]:
         """Fields as they were sent, which are used up, in neutral names and without private ones."""
         if ctx.bound is not None:
-            fields = self.fields_of(ctx, ctx.bound.endpoint).into(fields)
+            known = self.fields_of(ctx, ctx.bound.endpoint)
+            is_form = essence(ctx.header(b"content-type") or JSON) == FORM
+            fields = known.into(fields, flat=ctx.unread or is_form)
+            if ctx.bound.route.operation == "replace" and ctx.found is not None:
+                # NOTE: what a client was shown and cannot set would be gone, though it has sent all of it back.
+                for path, value in known.shown_only(ctx.found.data()):
+                    put(fields, path, value)
         return {key: value for key, value in fields.items() if key[:1] != "_" and key[:4] != "pvt_"}
 
     def listing(self, ctx: Context) -> Listing:
@@ -249,9 +255,12 @@ class Plain(Answering):
 
     def _fields_for(self, ctx: Context, endpoint: Endpoint) -> Fields:
         words = self.words
-        told = {**words.fields.get("*", {}), **words.fields.get(endpoint.name, {})}
         schema = getattr(endpoint, "schema", None)
         known, top = (None, frozenset[str]()) if schema is None else names_in(ctx.app.schemas, schema)
+        # NOTE: a word for all nouns is for those that have the field; elsewhere it may be anybody's name of something.
+        has = {*top, *endpoint.parents.values()} if schema else None
+        common = {ours: rule for ours, rule in words.fields.get("*", {}).items() if has is None or ours in has}
+        told = {**common, **words.fields.get(endpoint.name, {})}
         rules = [Rule.of(ours, theirs) for ours, theirs in told.items()]
         fixed = words.fixed.get(endpoint.name)
         # NOTE: where its files are, a document says by itself.

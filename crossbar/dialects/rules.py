@@ -147,6 +147,14 @@ def take(out_of: dict[str, Any], path: Path) -> tuple[bool, Any]:
     return found, value
 
 
+def is_each(value: Any, rest: Path) -> bool:
+    """Whether a value is a list of objects that all have a field, or none of them has; one object is as good as one."""
+    items = [value] if isinstance(value, dict) else value
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        return False
+    return len({rest[0] in item for item in items}) <= 1
+
+
 def _taken_from_each(out_of: dict[str, Any], key: str, rest: Path, items: Any) -> tuple[bool, Any]:
     """The value of one field in each object of a list: one value if there is one object, else a list."""
     if isinstance(items, dict):

@@ -56,7 +56,7 @@ class Form:
             if self._json is not None:
                 raise BadRequest("the body has more than one JSON part", word="bad_multipart")
             self._text = bytearray()
-        elif part.file_name is None and sent in ("", "text/plain"):
+        elif part.file_name is None and part.field and sent in ("", "text/plain"):
             self._text = bytearray()
         else:
             if len(ctx.pending) >= MOST_FILES:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from ..errors import BadRequest
 from ..negotiation import essence
@@ -12,6 +14,7 @@ MOST_PARTS = 100
 MOST_HEADERS = 8
 MOST_HEADER_BYTES = 4096
 MOST_PREAMBLE = 4096
+_EXTENDED = re.compile(rb"(?i:;\s*filename\*\s*=\s*utf-8'[^']*')([^;\s]+)")
 
 
 class Part(NamedTuple):
@@ -164,9 +167,14 @@ def _head(headers: dict[bytes, bytes]) -> Part:
 
     _, options = parse_options_header(headers.get(b"content-disposition", b""))
     name = options.get(b"filename")
+    extended = _EXTENDED.search(headers.get(b"content-disposition", b"")) if name is None else None
+    file_name = None if name is None else _text(name)
+    if extended is not None:
+        # NOTE: RFC 7578, 4.2, forbids this form in forms; mail programs and some clients write it all the same.
+        file_name = unquote_to_bytes(extended[1]).decode(errors="replace")
     return Part(
         _text(options.get(b"name", b"")),
-        None if name is None else _text(name),
+        file_name,
         essence(_text(headers.get(b"content-type", b""))),
         _text(headers.get(b"content-transfer-encoding", b"")).strip().lower(),
     )

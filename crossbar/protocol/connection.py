@@ -12,8 +12,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from .answers import answer_in_form
 from .exchange import BODY, COMPLETE, Exchange
-from .limits import Watched, WireLimits, answer, watch_of
+from .limits import Watched, WireLimits, watch_of
 
 MOST_LINGERING = 128
 """Connections over the limit that are told so; more are cut off without a word."""
@@ -163,7 +164,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
             return
         exchange.gone = True
         if exchange.stage < BODY:
-            words = answer(500, "the server failed", self._own_headers())
+            words = self._answer(exchange.scope, 500, "the server failed")
             self.transport.write(_without_body(words) if exchange.scope["method"] == "HEAD" else words)
             self._hang_up(linger=True)
         else:
@@ -174,8 +175,8 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
         if self.lingering or self._last_words or self.transport.is_closing():
             return
         self._deaf = True
-        words = answer(status, message, self._own_headers())
         broken, self._receiving = self._receiving, None
+        words = self._answer(self.known() if broken is None else broken.scope, status, message)
         if broken is not None:
             if broken.task is None:
                 self._queue.remove(broken)
@@ -259,9 +260,13 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
         if rest and not transport.is_closing():
             protocol.data_received(rest)
 
-    def _own_headers(self) -> bytes:
+    def _answer(self, scope: dict[str, Any], status: int, message: str) -> bytes:
         self.watch.renew(self.state.default_headers)
-        return self.watch.block
+        return answer_in_form(self._app, scope, status, message, self.watch.block)
+
+    def known(self) -> dict[str, Any]:
+        """What is known of the request whose head is wrong, as a scope; the subclass that has the parser knows."""
+        raise NotImplementedError
 
     def parse_stash(self) -> None:
         """Parse what was read but not looked at; the subclass that has the parser does."""

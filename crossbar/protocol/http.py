@@ -24,6 +24,7 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from .answers import UNKNOWN_METHOD, is_request_line, scope_of
 from .connection import Connection
 from .exchange import Exchange
 from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, handshake, is_host, lower, note
@@ -133,6 +134,9 @@ class HttpProtocol(Connection):
             self.hand_over(self._handshake, data[error.args[0] :] + self._stash[self._position :])
         elif self._deaf:
             self._noise = True
+        elif isinstance(error, httptools.HttpParserInvalidMethodError):
+            is_line = self._first and is_request_line(self._raw)
+            self.refuse(UNKNOWN_METHOD if is_line else 400, "the request is not well-formed, or its method not known")
         elif not isinstance(error, httptools.HttpParserCallbackError):
             self.refuse(400, "the request is not well-formed HTTP/1.1")
         elif isinstance(error.__context__, Refused):
@@ -140,6 +144,10 @@ class HttpProtocol(Connection):
         else:
             logger.error("the protocol failed", exc_info=error)
             self.refuse(500, "the server failed")
+
+    def known(self) -> dict[str, Any]:
+        """What is known of the request: what was parsed of its target, else what it begins with."""
+        return scope_of(self._raw if self._first or self._url else b"", self._url, self._root_path)
 
     def _count_barren(self, size: int) -> None:
         """Bound chunk extensions and trailer fields, which the parser collects and nobody wants."""

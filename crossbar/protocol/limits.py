@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from uvicorn.server import ServerState
 
-from ..fields import SECURE
+from ..fields import SECURE, Fields
 
 logger = logging.getLogger("crossbar.protocol")
 
@@ -228,10 +228,10 @@ _WORDS = {
     505: "version_not_supported",
 }
 
-_MORE = {
-    405: (b"allow: GET",),
-    426: (b"connection: upgrade", b"upgrade: websocket", b"sec-websocket-version: 13"),  # RFC 6455 section 4.4
-    503: (b"retry-after: 1",),
+_MORE: dict[int, Fields] = {
+    405: [(b"allow", b"GET")],
+    426: [(b"connection", b"upgrade"), (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")],  # RFC 6455, 4.4
+    503: [(b"retry-after", b"1")],
 }
 
 
@@ -245,7 +245,11 @@ def answer(status: int, message: str, headers: bytes) -> bytes:
         "request_id": os.urandom(16).hex(),
     }
     body = json.dumps(envelope, separators=(",", ":")).encode()
-    lines = [b"%b: %b" % pair for pair in SECURE]
-    lines += [b"content-type: application/json", b"content-length: %d" % len(body), b"connection: close"]
-    head = b"\r\n".join([STATUS_LINES[status] + headers, *lines, *_MORE.get(status, ())])
-    return head + b"\r\n\r\n" + body
+    return whole(status, [*SECURE, (b"content-type", b"application/json"), *_MORE.get(status, ())], body, headers)
+
+
+def whole(status: int, fields: Fields, body: bytes, headers: bytes) -> bytes:
+    """A response from its parts, with the server's own headers as lines; the connection ends after it."""
+    lines = [b"%b: %b" % pair for pair in fields]
+    lines += [b"content-length: %d" % len(body), b"connection: close"]
+    return b"\r\n".join([STATUS_LINES[status] + headers, *lines]) + b"\r\n\r\n" + body

@@ -25,7 +25,8 @@ from websockets.exceptions import HeaderLineTooLong, InvalidHeader, RequestLineT
 from websockets.frames import CloseCode
 from websockets.protocol import OPEN
 
-from .limits import Paced, WireLimits, answer, watch_of
+from .answers import answer_in_form, scope_of
+from .limits import Paced, WireLimits, watch_of
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -59,6 +60,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         self._watch = watch_of(server_state, WireLimits, config.timeout_keep_alive)
         self._stash, self._position = b"", 0  # read, but not parsed yet
         self._parsing = False
+        self._head = b""  # of the handshake, while it is looked at
 
     # -- as asyncio and uvicorn see it
 
@@ -81,11 +83,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
             self._position = 0
             self._go_on()
             return
+        self._head = data
         super().data_received(data)
         if not self.handshake_initiated:
             fault = self.conn.handshake_exc
             too_large = isinstance(fault, HeaderLineTooLong | TooManyHeaders)
             self._refuse(414 if isinstance(fault, RequestLineTooLong) else 431 if too_large else 400)
+        self._head = b""
 
     def resume_writing(self) -> None:
         """The client has read enough: read from it again."""
@@ -197,7 +201,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         self.handshake_initiated = True
         self._watch.renew(self.default_headers)
         message = f"bad WebSocket handshake: {self.conn.handshake_exc}"
-        self.transport.write(answer(status, message[:200], self._watch.block))
+        known = scope_of(self._head, b"", self.root_path)
+        self.transport.write(answer_in_form(self.app, known, status, message[:200], self._watch.block))
         self.transport.close()
 
     def send_500_response(self) -> None:

@@ -117,11 +117,16 @@ class OAuth(Endpoint):
     @action("GET authorize", provides=("*/*",))
     async def page(self, ctx: Context) -> Reply:
         """The page on which somebody logs in by an application."""
+        if len({name for name, _ in ctx.words}) != len(ctx.words):
+            raise TokenRefused("a parameter stands there more than once")  # RFC 6749, 3.1
         return await authorize(ctx, {**ctx.query, **ctx.body}, self.options, logs_in=False)
 
     @action("POST authorize", provides=("*/*",))
     async def log_in(self, ctx: Context) -> Reply:
         """What the page's form leads to: back to the application with a code, or to the page once more."""
+        # NOTE: `Origin` is no help: a page that sends no referrer, as this one, says `null` there.
+        if ctx.header(b"sec-fetch-site") == "cross-site":
+            raise Forbidden("the form belongs to the page that is shown here, and to no other site's")
         return await authorize(ctx, ctx.body, self.options, logs_in=True)
 
     # For users.

@@ -181,3 +181,11 @@ async def test_token_restrictions(town: Town, dialect: str) -> None:
         for query in ({"_method": "DELETE"}, {"verb": "DELETE"}):
             assert (await client.request("POST", path, {}, query=query)).status in (403, 405), word
     assert await town.world.app.store.get(town.accounts["self"], "devices", town.devices["self"]) is not None
+
+
+async def test_the_versions_are_for_anybody(town: Town) -> None:
+    """Clients ask for them with whatever token they have."""
+    token = await town.token(restrictions=[RULES])
+    client = Client(town.world.app, token, speech=SPEECHES["ringcentral"], prefix="")
+    for path in ("/restapi", "/restapi/v1.0"):
+        assert 200 == (await client.get(path)).status

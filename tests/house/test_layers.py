@@ -26,7 +26,7 @@ def _files(names: str) -> tuple[str, ...]:
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "health", "life", "protocol.", "response", "sockets", "testing."),
+    6: ("app", "health", "life", "protocol.", "response", "sockets", "testing.", "unserved"),
     5: ("bulk", "demo.", "explain", "limits.overload", "pipeline", "plugins.", "walk"),
     4: _files(
         "dialects. idempotency kept_replies limits. listings media. mounted opening rendering resource stores. writing"

@@ -230,6 +230,24 @@ async def test_a_browser_sends_the_form(desk: Desk, prefix: str) -> None:
     assert {"code", "state"} == set(led(sent))
 
 
+async def test_words_that_stand_twice(desk: Desk) -> None:
+    """Nobody has to guess which of two applications is meant (RFC 6749, 3.1); nobody is led back either."""
+    asked = "&".join(f"{name}={value}" for name, value in wish(await desk.app(), client_id="another").items())
+    response = await Client(desk.world.app, prefix="").get(f"/oauth/authorize?client_id=one&{asked}")
+    assert (400, True) == (response.status, "location" not in response.headers)
+
+
+async def test_a_form_of_another_site(desk: Desk) -> None:
+    """A browser that says where a form comes from is believed."""
+    app = await desk.app()
+    client = Client(desk.world.app, prefix="")
+    fields = wish(app) | {"account": "customer", "username": "admin", "password": "crossbar"}
+    for site, status in (("cross-site", 403), ("same-origin", 303)):
+        headers = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": site}
+        sent = await client.request("POST", "/oauth/authorize", body=urlencode(fields).encode(), headers=headers)
+        assert status == sent.status, sent.body
+
+
 async def test_a_code_is_good_once(desk: Desk) -> None:
     """The second time it is refused, and ends what it has led to, also after a refresh."""
     app = await desk.app()

@@ -192,3 +192,13 @@ async def test_a_deep_tree(home: Home) -> None:
     tree = await chain(home, 12)
     assert 200 == (await home.client.get(f"/accounts/{tree[-1]}/devices")).status
     assert tree[-1] in ids(await home.get("/descendants"))
+
+
+async def test_an_account_does_not_switch_itself_off(world: World) -> None:
+    """Nobody in it could switch it on again, which only somebody above can do."""
+    own = await world.client("department")
+    path = f"/accounts/{world.department}"
+    body = {"name": (await own.get(path)).data["name"], "enabled": False}
+    for method in ("POST", "PATCH"):
+        refused(await own.request(method, path, body), 403)
+    assert 200 == (await own.get(path)).status

@@ -289,7 +289,7 @@ OPTIONS: list[tuple[str, str]] = [
     ("/about", "GET, HEAD, OPTIONS"),
     ("/user_auth", "PUT, OPTIONS"),
     ("/token_auth", "GET, HEAD, DELETE, OPTIONS"),
-    ("/accounts", "PUT, OPTIONS"),
+    ("/accounts", "GET, HEAD, PUT, OPTIONS"),
     ("/accounts/{home}", "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS"),
     ("/accounts/{home}/children", "GET, HEAD, OPTIONS"),
     ("/accounts/{home}/api_key", "GET, HEAD, PUT, OPTIONS"),

@@ -23,6 +23,7 @@ class ApiVersions(Endpoint):
 
     name = NOUN
     anywhere = True
+    public = True
     limit_group = "light"
 
     def __init__(self, prefixes: Sequence[str]) -> None:
