@@ -21,7 +21,7 @@ from .cors import cors_of, refuse_origins
 from .csv_table import CsvTable
 from .dates import iso
 from .dialects import Dialect
-from .dialects.mounting import mounted
+from .dialects.mounting import mounted, side_by_side
 from .endpoint import Endpoint
 from .fields import request_id
 from .health import probe
@@ -88,7 +88,7 @@ class Crossbar:
         self.plugins.fill([*endpoints, *brought], hooks, given | {"renderers": renderers})
         self.changes = Changes(self, self.plugins)
         self.registry: Registry = self.plugins.registry()
-        self.dialects: tuple[Dialect, ...] = (*spoken, *self.plugins.things("dialects"))
+        self.dialects = side_by_side((*spoken, *self.plugins.things("dialects")))
         found = self.plugins.things("authenticators")
         self.authenticators: tuple[Authenticator, ...] = (*found, *AUTHENTICATORS)
         self.trusts_tokens_first = not found

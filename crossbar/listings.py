@@ -20,6 +20,7 @@ from .stores import Body, Query, Rows
 
 CREATED, MODIFIED = "_created", "_modified"
 """Where rows have their times, in Unix seconds, if a listing is `timed`; no field of a client's begins like that."""
+_COUNTS, _MOST_COUNTS = "counts", 1000
 
 
 async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
@@ -98,8 +99,31 @@ async def _numbered(ctx: Context, query: Query, wanted: Listing, columns: Column
     if found.next is None and (found.count or not query.skip):
         total = query.skip + found.count
     else:
-        total = await ctx.app.store.count(query)
+        total = await _counted(ctx, query)
     return Page(_projected(found, wanted), columns, total)
+
+
+async def _counted(ctx: Context, query: Query) -> int:
+    """How many documents the listing of a query has.
+
+    PERF: whoever walks from page to page has it counted once, as long as nobody writes anything meanwhile.
+    """
+    store = ctx.app.store
+    version = store.version()
+    if version is None:
+        return await store.count(query)
+    known: dict[Query | None, int] = ctx.registry.worked_out.setdefault(_COUNTS, {})
+    if known.get(None) != version or len(known) > _MOST_COUNTS:
+        known.clear()
+        known[None] = version
+    listing = replace(query, start=None, skip=0, limit=0, full=False)
+    total = known.get(listing)
+    if total is None:
+        total = await store.count(query)
+        # NOTE: what was counted before somebody else saw a newer version may be old; it is not kept.
+        if known.get(None) == version:
+            known[listing] = total
+    return total
 
 
 async def _found(ctx: Context, query: Query, wanted: Listing) -> Rows:

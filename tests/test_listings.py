@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbar import Context, Document, Insert, Json, Page, Reply, Resource, listing
+from crossbar import Context, Delete, Document, Insert, Json, Page, Reply, Resource, listing
 from crossbar.settings import Paging
 from crossbar.testing import NOW, QUICK, Client, Response, World, make_store, small_world
 
@@ -128,7 +129,8 @@ async def test_a_total_is_that_of_the_filters(client: Client, query: dict[str, A
 async def test_the_first_page_that_ends_the_listing_is_not_counted(
     world: World, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small listings cost nothing more than without a total; others are counted once for a page."""
+    """Small listings cost nothing more than without a total; others are counted once, until something is written."""
+    world.app.registry.worked_out.pop("counts", None)
     asked: list[str] = []
     kind = type(world.app.store)
     real = kind.count
@@ -143,7 +145,22 @@ async def test_the_first_page_that_ends_the_listing_is_not_counted(
     assert [] == asked
     for query in ({"page": 3, "page_size": 5}, {"page": 5, "page_size": 5}):
         await read(client, **query)
+    assert ["leaves"] == asked
+    elsewhere = Document.of(world.stranger, "leaves", f"late{len(asked)}", {"n": "x"}, NOW)
+    await world.app.store.write([Insert(elsewhere)])
+    await asyncio.sleep(0)
+    await read(client, page=3, page_size=5)
     assert ["leaves", "leaves"] == asked
+
+
+async def test_a_total_is_never_old(world: World, client: Client) -> None:
+    """What is written between two pages is counted with the second, and what is deleted is not."""
+    total = (await read(client, page=2, page_size=5, filter_tree="c"))[1] or 0
+    made = [Document.of(world.customer, "leaves", f"new{n}", {"n": "new", "tree": "c"}, NOW) for n in range(9)]
+    await world.app.store.write([Insert(each) for each in made])
+    assert total + 9 == (await read(client, page=2, page_size=5, filter_tree="c"))[1]
+    await world.app.store.write([Delete(each.tenant, each.kind, each.id, purge=True) for each in made])
+    assert total == (await read(client, page=2, page_size=5, filter_tree="c"))[1]
 
 
 async def test_a_page_by_number_is_sent_whole(client: Client) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import rich_click as click
 
 from ..app import Crossbar
+from ..dialects import words
 from ..errors import SettingsError
 from ..log import AccessLog
 from ..settings import Settings, from_environment
@@ -47,7 +48,7 @@ def load_settings(config: str | None, overrides: Mapping[str, Any] | None = None
 def wrong(error: SettingsError) -> Failure:
     """What is wrong with the settings, a line for each fault."""
     lines = [f"{error.source}: {len(error.faults)} {'fault' if len(error.faults) == 1 else 'faults'}", *error.faults]
-    return Failure("\n  ".join(map(shown, lines)), 2)
+    return Failure("\n  ".join(map(shown, lines)), 2, [*map(shown, error.faults)])
 
 
 def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, list[str]]:
@@ -85,6 +86,14 @@ def assemble_unopened(settings: Settings) -> tuple[Crossbar, list[str]]:
     from ..stores.memory import MemoryStore
 
     return assemble(settings, MemoryStore())
+
+
+def doubts(app: Crossbar) -> list[str]:
+    """What the settings say of things that there are not, a sentence each: it does no harm, and may be misspelt."""
+    told = app.admission.doubts(app.registry) if app.admission is not None else []
+    for name in ("ringcentral", "realm"):
+        told += words.doubts(name, getattr(app.settings.dialects, name).words, app.registry.names)
+    return told
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import rich_click as click
 from ..errors import SchemaError, SettingsError
 from ..settings import from_environment, known_keys
 from ..stores.choose import store_at
-from .assembly import assemble_unopened, config_option, shown
+from .assembly import assemble_unopened, config_option, doubts, shown
 from .output import Failure, echo, print_json
 
 Fault = tuple[str, str]
@@ -65,11 +65,12 @@ def checkup(config: str | None) -> tuple[dict[str, int], list[Fault]]:
     try:
         app, broken = assemble_unopened(settings)
     except Failure as failure:
+        if failure.faults:
+            return checked, [("settings", fault) for fault in failure.faults]
         return checked | {"modules": 0}, [("modules", failure.message)]
     faults += _faults("store", lambda: store_at(settings.store.url, others=app.plugins.named("stores")))
     faults += [("modules", sentence) for sentence in broken]
-    if app.admission is not None:
-        faults += [("settings", sentence) for sentence in app.admission.doubts(app.registry)]
+    faults += [("settings", sentence) for sentence in doubts(app)]
     for name in app.schemas.names():
         faults += _faults("schemas", lambda name=name: app.schemas.compiled(name))  # type: ignore[misc]
     checked |= {"store": 1, "modules": len(app.registry), "schemas": len(app.schemas.names())}

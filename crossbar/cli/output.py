@@ -16,9 +16,11 @@ echo = click.echo
 class Failure(click.ClickException):
     """Something that went wrong as it may: one sentence that says what, and the way out."""
 
-    def __init__(self, sentence: str, code: int = 1) -> None:
+    def __init__(self, sentence: str, code: int = 1, faults: Sequence[str] = ()) -> None:
         super().__init__(sentence)
         self.code = code
+        self.faults = tuple(faults)
+        """The faults of the settings that are the reason, each by itself."""
 
 
 def on_terminal() -> bool:

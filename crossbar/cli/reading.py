@@ -32,7 +32,7 @@ def reading_steps(explanation: Explanation) -> list[Step]:
     for number, (noun, at) in enumerate(words):
         read = [*read, Noun(noun.name)] if at < 0 else [*read[:-1], Noun(noun.name, noun.args[: at + 1])]
         word = noun.name if at < 0 else noun.args[at]
-        says = _said(rest[number], word, opens=at < 0)
+        says = _said(rest[number] if number < len(rest) else word, word, opens=at < 0)
         steps.append(Step(says, (*_nouns(tuple(read)), *_remaining(rest[number + 1 :]))))
     return [*steps, *_aliases(explanation)]
 

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,11 +27,12 @@ from uvicorn.supervisors import Multiprocess
 from .. import log
 from .._version import __version__
 from ..app import Crossbar
+from ..dialects.crossbar import CrossbarDialect
 from ..errors import CrossbarError
 from ..settings import Settings
 from . import worker
 from .admin import COUNTS, folder_of, prepare, remove
-from .assembly import assemble_served, closed_after, shown, spare_the_collector
+from .assembly import assemble_served, closed_after, doubts, shown, spare_the_collector
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo
 
@@ -196,12 +198,13 @@ async def _come_up(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequ
         raise Failure(str(error)) from None
     for each in sockets:
         each.listen(BACKLOG)
-    if app.admission is not None:
-        for doubt in app.admission.doubts(app.registry):
-            logger.warning("%s", doubt)
+    for doubt in doubts(app):
+        logger.warning("%s", doubt)
     server = app.settings.server
     limits = limits_in_force(app.settings)
-    echo(greeting(url, shown(app.settings.store.url), limits, len(app.registry), faults, server.workers))
+    api = [f"{url}{path}" for path in places(app)] or [url]
+    store = shown(app.settings.store.url)
+    echo(greeting(url, api, store, limits, len(app.registry), faults, server.workers))
     if trial:
         echo(trial)
 
@@ -212,7 +215,10 @@ async def _try_out(app: Crossbar, sockets: Sequence[socket.socket], demo: bool) 
 
     if not all(map(is_loopback, sockets)):
         await refuse_strangers(app, demo=demo)
-    return demo_greeting(url_of(sockets[0])) if demo and await demo_login_works(app) else ""
+    if not demo or not await demo_login_works(app):
+        return ""
+    has_own = any(isinstance(dialect, CrossbarDialect) for dialect in app.dialects)
+    return demo_greeting(url_of(sockets[0]) if has_own else None)
 
 
 def limits_in_force(settings: Settings) -> str:
@@ -225,10 +231,20 @@ def limits_in_force(settings: Settings) -> str:
     return f"{asked}, {failed}, files of {settings.limits.upload:,} bytes"
 
 
-def greeting(url: str, store: str, limits: str, modules: int, faults: Sequence[str], workers: int) -> str:
+def places(app: Crossbar) -> list[str]:
+    """Where the dialects that are mounted answer, below the server's address."""
+    found: list[str] = []
+    for dialect in app.dialects:
+        found += ["/v2"] if isinstance(dialect, CrossbarDialect) else getattr(dialect, "prefixes", ())
+    return found
+
+
+def greeting(
+    url: str, api: Sequence[str], store: str, limits: str, modules: int, faults: Sequence[str], workers: int
+) -> str:
     """Addresses, store, limits and modules, with a line for each module that is out of order."""
     facts = [
-        ("API", f"{url}/v2"),
+        *((name, place) for name, place in zip_longest(("API",), api, fillvalue="")),
         ("Alive", f"{url}/livez"),
         ("Ready", f"{url}/readyz"),
         ("Store", store),

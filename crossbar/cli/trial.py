@@ -38,13 +38,16 @@ async def refuse_strangers(app: Crossbar, *, demo: bool) -> None:
         )
 
 
-def demo_greeting(url: str) -> str:
-    """The login of the demo data, and three lines to paste into a shell, one after the other."""
+def demo_greeting(url: str | None) -> str:
+    """The login of the demo data, and three lines to paste into a shell, one after the other.
+
+    Without a `url` Crossbar's own dialect, which they are in, is not mounted: then that is said in their place.
+    """
+    login = f"Demo data: account {DEMO_ACCOUNT}, user {DEMO_USER}, password {DEMO_PASSWORD}."
+    if url is None:
+        return f"{login} Lines to try it with are in the dialect crossbar alone, which is not mounted.\n"
     lines = "\n\n".join(curl_lines(url))
-    return (
-        f"Demo data: account {DEMO_ACCOUNT}, user {DEMO_USER}, password {DEMO_PASSWORD}. "
-        f"Paste these into another shell, in order:\n\n{lines}\n"
-    )
+    return f"{login} Paste these into another shell, in order:\n\n{lines}\n"
 
 
 def curl_lines(url: str) -> Iterator[str]:

@@ -103,8 +103,6 @@ class Rule(NamedTuple):
                 raise ValueError("must be a number of seconds")
             return int(value * 1000)
         if not isinstance(value, str):
-            if type(value) in (int, float) and self.shown(value, times) == value:
-                return value  # no date can say it, and so it was shown as it is
             raise ValueError("must be a date and time")
         unix = times.read(value)
         return gregorian(unix) if self.form == "gregorian" else unix

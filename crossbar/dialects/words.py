@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,12 +17,13 @@ from msgspec import Struct
 
 from ..errors import DefinitionError, SettingsError
 from ..target import Noun, chain
-from .rules import RuleWords
+from .rules import Rule, RuleWords
 
 if TYPE_CHECKING:
     from ..registry import Registry
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
+_WORD = re.compile(r"[\w.~-]+")
 
 
 class Words(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,9 +63,56 @@ def words_of(dialect: str, own: Mapping[str, Any]) -> Words:
     _merge(merged, own)
     merged["nouns"] = {word: noun for word, noun in merged.get("nouns", {}).items() if noun != ""}
     try:
-        return msgspec.convert(merged, Words)
+        words = msgspec.convert(merged, Words)
     except msgspec.ValidationError as error:
         raise SettingsError([f"dialects.{dialect}.words: {error}"]) from None
+    faults = [f"dialects.{dialect}.words.{fault}" for fault in (*_misspelt(words), *_alike(words, own))]
+    if faults:
+        raise SettingsError(faults)
+    return words
+
+
+def _misspelt(words: Words) -> Iterator[str]:
+    """The words for nouns that cannot stand in a path as they are."""
+    for table, told in (("nouns", words.nouns), ("roots", words.roots)):
+        for word in told:
+            if not _WORD.fullmatch(word):
+                yield f"{table}.{word}: {word!r} is no word of a path: letters, digits, '.', '_', '~' and '-' are"
+
+
+def _alike(words: Words, own: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of the settings that are where another field of the noun is, or inside of it."""
+    common = words.fields.get("*", {})
+    for noun, told in own.get("fields", {}).items():
+        rules = {ours: Rule.of(ours, theirs) for ours, theirs in {**common, **words.fields[noun]}.items()}
+        for ours, other in combinations(rules, 2):
+            if not {ours, other} & {*told} or {rules[ours].only, rules[other].only} == {"in", "out"}:
+                continue
+            length = min(len(rules[ours].theirs), len(rules[other].theirs))
+            if rules[ours].theirs[:length] == rules[other].theirs[:length]:
+                field, present = (other, ours) if other in told else (ours, other)
+                place = f"fields.{noun}.{field}: {rules[field].name!r}"
+                yield f"{place} is what {present} is called, or inside of it: choose another name"
+
+
+def doubts(dialect: str, own: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """What the words of the settings say of nouns that there are not, a sentence each.
+
+    It is no error, since modules come and go; but a word that leads nowhere is often one that is misspelt.
+    """
+    known = [*names]
+    told: list[tuple[str, str]] = []
+    for table in ("nouns", "roots"):
+        told += [(f"{table}.{word}", noun) for word, noun in own.get(table, {}).items() if noun != ""]
+    for table in ("fields", "defaults", "fixed", "filters", "groups", "links"):
+        told += [(f"{table}.{noun}", noun) for noun in own.get(table, {}) if noun != "*"]
+    found = []
+    for key, noun in told:
+        if noun not in known:
+            near = get_close_matches(noun, known, 1, 0.5)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            found.append(f"dialects.{dialect}.words.{key}: no endpoint is called {noun!r}{meant}")
+    return found
 
 
 @cache

@@ -12,10 +12,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from .answers import answer_in_form
+from .answers import answer_in_form, scope_of
 from .exchange import BODY, COMPLETE, Exchange
 from .limits import Watched, WireLimits, watch_of
 
+FIRST_WORDS = 0.25
+"""Seconds in which a client that is sent away may begin its request, so that it is told in the form that it knows."""
 MOST_LINGERING = 128
 """Connections over the limit that are told so; more are cut off without a word."""
 
@@ -47,6 +49,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
 
         self._deaf = False  # what arrives is thrown away
         self._noise = False  # something was
+        self._waiting: asyncio.TimerHandle | None = None  # for the first bytes of a client that is sent away
         self._stash, self._position = b"", 0  # read, but not parsed yet
         self._read_paused = False
         self._writable: asyncio.Event | None = None
@@ -72,13 +75,15 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
             if self.watch.lingering >= MOST_LINGERING:
                 transport.abort()
             else:
-                self.refuse(503, "too many connections")
+                self._turn_away()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application that the client has gone."""
         self.state.connections.discard(self)
         if self.lingering:
             self.watch.lingering -= 1
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._deaf = True
         self.write_paused = False
         self.resume_writing()
@@ -199,6 +204,22 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
             self.transport.write(words)
             self._hang_up(linger=True)
 
+    def _turn_away(self) -> None:
+        """Answer 503 to a client that is one too many, as soon as it has said what it speaks, or a moment later."""
+        self._deaf = self.lingering = True
+        self.watch.lingering += 1
+        self._waiting = self._loop.call_later(FIRST_WORDS, self.overhear, b"")
+
+    def overhear(self, data: bytes) -> None:
+        """Take what comes when no request is taken any more; only one who is being sent away is listened to."""
+        self._noise = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+            scope = scope_of(data, b"", self._config.root_path)
+            self.transport.write(self._answer(scope, 503, "too many connections"))
+            self._hang_up(linger=True)
+
     def _hang_up(self, *, linger: bool) -> None:
         """Close once everything is sent.
 
@@ -212,8 +233,9 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
         if self.transport.is_closing():
             return
         if linger and not self.stopping and self.transport.can_write_eof():
-            self.lingering = True
-            self.watch.lingering += 1
+            if not self.lingering:
+                self.lingering = True
+                self.watch.lingering += 1
             self.since = 0.0
             self.transport.write_eof()
             self.balance()

@@ -1,8 +1,6 @@
 """An HTTP/1.1 server protocol for uvicorn's `http=` setting: strict on the wire, and at half of the usual cost.
 
-The application stays plain ASGI 3 and runs on any server. `limited(...)` makes a protocol with other limits:
-
-    uvicorn.run(app, http=limited(max_target=4096, max_connections=200))
+The application stays plain ASGI 3 and runs on any server. `limited(...)` makes a protocol with other limits.
 
 Requests of a connection are answered one after the other, in their order (RFC 9112 section 9.3.2). What is wrong on
 the wire is answered once, after those that came before it, and ends the connection.
@@ -15,9 +13,8 @@ for an upgrade, and every one under `ws="none"`, is answered as an ordinary requ
 from __future__ import annotations
 
 import asyncio
-import copyreg
 import logging
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -28,9 +25,8 @@ from .answers import UNKNOWN_METHOD, is_request_line, scope_of
 from .connection import Connection
 from .exchange import Exchange
 from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, handshake, is_host, lower, note
-from .limits import WireLimits
 
-__all__ = ["HttpProtocol", "limited"]
+__all__ = ["HttpProtocol"]
 
 logger = logging.getLogger("crossbar.protocol")
 
@@ -79,7 +75,7 @@ class HttpProtocol(Connection):
     def data_received(self, data: bytes) -> None:
         """Parse what the client sent, in pieces of a bounded size."""
         if self._deaf:
-            self._noise = True
+            self.overhear(data)
         elif self.in_head or self._stash or len(data) > self._slice:
             self._stash = self._stash[self._position :] + data
             self._position = 0
@@ -276,32 +272,3 @@ class HttpProtocol(Connection):
             self._deaf = True
         if self._headers:
             self._headers = []
-
-
-def limited(limits: Any = None, /, **others: float | None) -> type[HttpProtocol]:
-    """The protocol with other limits.
-
-    `limits` is an object like `Settings.limits`, of which `target`, `headers` and `header_count` count here. The others
-    are attributes of `WireLimits`: `limited(settings.limits, max_connections=200)`. TypeError for a name that is none.
-    """
-    values: dict[str, float | None] = {}
-    if limits is not None:
-        values.update(max_target=limits.target, max_headers=limits.headers, max_header_count=limits.header_count)
-    for name, value in others.items():
-        if name.startswith("_") or not hasattr(WireLimits, name):
-            raise TypeError(f"{name} is no limit of the protocol")
-        values[name] = value
-    return _with(values)
-
-
-class _Limited(type):
-    """The type of what `limited` returns: it can be pickled, so that uvicorn can hand it to its worker processes."""
-
-    values: dict[str, float | None]
-
-
-def _with(values: dict[str, float | None]) -> type[HttpProtocol]:
-    return cast(type[HttpProtocol], _Limited("LimitedHttpProtocol", (HttpProtocol,), {**values, "values": values}))
-
-
-copyreg.pickle(_Limited, lambda protocol: (_with, (protocol.values,)))  # type: ignore[arg-type, return-value]

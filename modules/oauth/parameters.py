@@ -9,7 +9,9 @@ from crossbar import Body, TokenRefused
 
 LONGEST = 4096
 """The characters of a parameter."""
-_WHOLE = re.compile(r"[+-]?[0-9]{1,100}")
+_WHOLE = re.compile(r"([+-]?)0*([0-9]+)")
+_DIGITS = 12
+"""The digits of a number of seconds: with more of them, it is beyond all bounds."""
 
 
 def text(body: Body, name: str) -> str:
@@ -40,8 +42,11 @@ def life(body: Body, name: str, usual: int, least: int, most: int) -> int:
     TokenRefused if it is no whole number.
     """
     asked = text(body, name).strip()
-    if asked and not _WHOLE.fullmatch(asked):
+    found = _WHOLE.fullmatch(asked)
+    if asked and found is None:
         raise TokenRefused(f"{name} must be a whole number of seconds")
+    if found is not None:
+        asked = found[1] + found[2][: _DIGITS + 1]
     # NOTE: clients of others send -1 where they mean that they do not know, and rely on getting a token all the same.
     return max(min(int(asked) if asked else usual, most), min(least, most))
 

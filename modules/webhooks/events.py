@@ -37,15 +37,17 @@ TYPES: Mapping[str, str] = {
     "users": "user",
     "vmboxes": "vmbox",
 }
-# What Kazoo's webhooks know and no document of ours is; clients may ask for it, and wait.
-ELSEWHERE = frozenset({"mailbox_message"})
+MESSAGES = "messages"
+# The resource that shows voicemail alone, and Kazoo's word for it; its events go by the kind.
+VOICEMAIL = ("voicemails", "mailbox_message")
 
 
 class Event(NamedTuple):
     """One thing that happened to one document.
 
     `account_id` is the account that it belongs to, or that it is; `tree` are the accounts above where the document
-    itself says so, None where they have to be looked up. `at` is the Unix second.
+    itself says so, None where they have to be looked up. `at` is the Unix second. `also` are further names by which
+    webhooks may ask for it.
     """
 
     action: str
@@ -54,6 +56,7 @@ class Event(NamedTuple):
     account_id: str
     tree: tuple[str, ...] | None
     at: int
+    also: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
@@ -98,12 +101,13 @@ def happened(
             yield Event(action, kind, id, id, _tree(document), now)
         elif tenant:
             gone = found if found is not None and (found.kind, found.id) == (kind, id) else None
-            yield Event(action, _called(kind, document or gone, apart), id, tenant, None, now)
+            name, *also = _called(kind, document or gone, apart)
+            yield Event(action, name, id, tenant, None, now, tuple(also))
 
 
 def known_types(registry: Registry) -> set[str]:
     """What a webhook may limit its events to: Kazoo's words, and the kinds of the resources that there are."""
-    return {ALL, *TYPES.values(), *ELSEWHERE, *_kinds(registry), *(each.name for each in _apart(registry))}
+    return {ALL, *TYPES.values(), *VOICEMAIL, *_kinds(registry), *(each.name for each in _apart(registry))}
 
 
 def told(facts: Body, custom_data: Mapping[str, Json]) -> Body:
@@ -136,11 +140,20 @@ def _apart(registry: Registry) -> list[Resource]:
     return [endpoint for endpoint in registry.names.values() if isinstance(endpoint, Resource) and endpoint.only]
 
 
-def _called(kind: str, document: Document | None, apart: Iterable[Resource]) -> str:
-    """What a document goes by: the resource that has only such ones, if there is one, and else its kind."""
+def _called(kind: str, document: Document | None, apart: Iterable[Resource]) -> tuple[str, ...]:
+    """What a document goes by: the resource that has only such ones, if there is one, and its kind.
+
+    Nothing is known of the fields of a document that goes without being looked at, so that it goes by its kind alone.
+    """
     own = [each for each in apart if each.kind == kind]
-    data = document.data() if document is not None and own else {}
-    return next((each.name for each in own if each.only.items() <= data.items()), kind)
+    if document is None or not own:
+        return (kind,)
+    data = document.data()
+    name = next((each.name for each in own if each.only.items() <= data.items()), None)
+    if name is not None:
+        return name, kind
+    is_voicemail = kind == MESSAGES and data.get("type", "voicemail") == "voicemail"
+    return (kind, *VOICEMAIL) if is_voicemail else (kind,)
 
 
 def _tree(account: Document | None) -> tuple[str, ...] | None:

@@ -58,7 +58,7 @@ class Listener(NamedTuple):
             return True
         return (
             self.hook == OBJECT
-            and self.type in (ALL, event.kind, TYPES.get(event.kind))
+            and self.type in (ALL, event.kind, TYPES.get(event.kind), *event.also)
             and self.action in (ALL, event.action)
         )
 

@@ -57,7 +57,22 @@ def crossbar_loads(server: Server, records: int) -> dict[str, Load]:
         random = Random(2)
         unknown = tuple(f"{devices}/{random.getrandbits(128):032x}" for _ in range(DISTINCT))
         documents = tuple(f"{devices}/{name}" for name in session.ids(devices))
+        account = session.account.rpartition("/")[2]
+        names = [path.rpartition("/")[2] for path in documents]
+    ringcentral, realm = f"/restapi/v1.0/account/{account}", f"/api/ver1.0/client/{account}"
+    numbers = range(1, _PAGES + 1)
+    own = {
+        "ringcentral-document": [f"{ringcentral}/device/{name}" for name in names],
+        "ringcentral-page": [f"{ringcentral}/call-log?dateFrom=2000&perPage={PAGE}&page={page}" for page in numbers],
+        "realm-document": [f"{realm}/phone/{name}" for name in names],
+        "realm-page": [f"{realm}/cdr/?per_page={PAGE}&page={page}" for page in numbers],
+    }
+    others = {
+        name: Load(tuple(uris), token=token, records=PAGE if "page" in name else None, bearer=True)
+        for name, uris in own.items()
+    }
     return {
+        **others,
         "about": Load((f"{session.account}/about",), token=token),
         "document": Load(documents, token=token),
         **{name: Load(uris, token=token, records=PAGE) for name, uris in pages.items()},

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
 from string import ascii_lowercase
+from typing import Any
 
 from .apps import PREFIX
 from .rows import Sample
@@ -23,7 +24,7 @@ CONNECTIONS = 64
 _SCRIPT = """
 wrk.method = {method}
 wrk.body = {body}
-wrk.headers["X-Auth-Token"] = {token}
+wrk.headers[{field}] = {token}
 wrk.headers["Accept"] = "application/json"
 wrk.headers["Content-Type"] = {content_type}
 
@@ -58,12 +59,19 @@ class Load:
     status: int = 200
     token: str = "0123456789abcdef0123456789abcdef"
     records: int | None = None
+    bearer: bool = False
 
     @property
     def headers(self) -> dict[str, str]:
         """The header fields each request carries beside `Host`."""
         content = {} if self.body is None else {"Content-Type": "application/json"}
-        return {"X-Auth-Token": self.token, "Accept": "application/json", **content}
+        name, value = self.credential
+        return {name: value, "Accept": "application/json", **content}
+
+    @property
+    def credential(self) -> tuple[str, str]:
+        """The header field that says who asks, and its value."""
+        return ("Authorization", f"Bearer {self.token}") if self.bearer else ("X-Auth-Token", self.token)
 
 
 def filled(names: Sequence[str], size: int) -> tuple[str, ...]:
@@ -100,8 +108,13 @@ def check(load: Load, server: Server) -> None:
                 f"{load.method} {path} was answered {answer.status}, not {load.status}: "
                 f"{body[:200].decode(errors='replace')}"
             )
-        if load.records is not None and len(json.loads(body)["data"]) != load.records:
+        if load.records is not None and len(_records(json.loads(body))) != load.records:
             raise Unmeasured(f"{load.method} {path} does not hold {load.records} records")
+
+
+def _records(answer: Any) -> Any:
+    """The records of a page, wherever a dialect puts them."""
+    return answer if isinstance(answer, list) else answer.get("data", answer.get("records"))
 
 
 def drive(load: Load, server: Server, seconds: int, folder: Path) -> Sample:
@@ -145,7 +158,8 @@ def _script(load: Load, folder: Path) -> Path:
     values = {
         "method": load.method,
         "body": load.body,
-        "token": load.token,
+        "field": load.credential[0],
+        "token": load.credential[1],
         "content_type": load.headers.get("Content-Type"),
         "paths": str(paths),
     }

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from crossbar import ANONYMOUS, Context, Crossbar, Endpoint, Principal, Rows, Stream
-from crossbar.protocol.http import limited
+from crossbar.protocol import limited
 from crossbar.stores.memory import MemoryStore
 from crossbar.testing import QUICK
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec.structs import replace
 
 from ...dates import from_plain, iso, plain
-from ...errors import BadRequest, InvalidEnvelope, NotFound, Refusal, TokenRefused
+from ...errors import BadRequest, InvalidEnvelope, MethodNotAllowed, NotFound, Refusal, TokenRefused
 from ...fields import Fields as HeaderFields
 from ...negotiation import essence
 from ...pagination import Listing, PageRequest
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 WHOAMI = "whoami"
 START, END, ORDER, COUNT = "start_datetime", "end_datetime", "order", "count"
 HISTORY = "call_history"
+OWNER = "owner_id"
 
 
 class RealmDialect(Plain):
@@ -58,6 +59,7 @@ class RealmDialect(Plain):
         self.options = options or Realm()
         super().__init__(self.options.prefixes, words or words_of(self.name, self.options.words))
         self._oauth = self.options.oauth.encode()
+        self.outside = (self.options.oauth,)
         self.times = Times(plain if self.options.times == "plain" else iso, from_plain)
 
     # The path.
@@ -82,7 +84,9 @@ class RealmDialect(Plain):
         """`@me` as the caller, below the caller's own client where the path names none."""
         if nouns and nouns[-1].name != OAUTH and self.options.slash != "lenient":
             keep_rule(self, ctx, nouns[-1])
-        if nouns and ctx.verb == "GET" and is_storage(self, nouns[-1]):
+        if nouns and is_storage(self, nouns[-1]):
+            if ctx.verb != "GET":
+                raise MethodNotAllowed("GET, HEAD, OPTIONS")
             nouns = (*nouns[:-1], Noun(nouns[-1].name, nouns[-1].args[:1]))
         own = tuple([aliases.own(ctx, noun) if noun.args[:1] == (aliases.ME,) else noun for noun in nouns])
         return super().localize(ctx, own)
@@ -202,6 +206,8 @@ class RealmDialect(Plain):
             return who(ctx, told)
         if name == OAUTH and isinstance(told, dict) and "token_type" in told:
             told["token_type"] = "Bearer"
+        elif isinstance(told, dict) and OWNER in told:
+            told[self.fields_of(ctx, ctx.bound.endpoint).name_of((OWNER,))] = told.pop(OWNER)
         return told
 
     def document(self, ctx: Context, body: dict[str, Any], document: Document) -> Any:
@@ -232,6 +238,12 @@ class RealmDialect(Plain):
             order = "desc" if asked.descending else "asc"
             return {"page": asked.number or 1, "per_page": asked.size, "order": order, HISTORY: rows}
         return rows
+
+    def failure(self, ctx: Context, refusal: Refusal) -> None:
+        """The error; who asks what there is, at a path that no endpoint answers, is told that and nothing else."""
+        super().failure(ctx, refusal)
+        if ctx.method == "OPTIONS" and isinstance(refusal, MethodNotAllowed):
+            ctx.status, ctx.payload, ctx.response_headers = 204, b"", [*refusal.headers]
 
     def failed(self, refusal: Refusal) -> int:
         """The status; a grant that is no good is a matter of who is asking here (reference, B.3)."""

@@ -49,6 +49,7 @@ _IDS = {"messages": "messageId", "cdrs": "callRecordId"}
 """What ids are called that are not called by the word for the noun."""
 _OWN = frozenset({"webhooks"})
 """Nouns of which a path without an account means the caller's own, though there is something outside of accounts."""
+_STANDARD = frozenset({("token",), ("revoke",), ("authorize",)})
 _MERGING = {"find": "GET", "create": "POST", "read": "GET", "patch": "PATCH", "replace": "PUT", "delete": "DELETE"}
 
 
@@ -154,13 +155,14 @@ class RingCentralDialect(Plain):
             id = fields.get("id")
             if id is not None and str(id) != found.id:
                 raise BadRequest("the id in the body is another one than in the path", word="wrong_id", cause="id")
-        if ctx.bound is not None:
-            fields = shapes.taken(ctx, ctx.bound.endpoint.name, fields, lambda path: self._nouns_of(ctx, path))
-        body = super().named(ctx, fields)
-        if found is not None and ctx.verb in ("PUT", "PATCH"):
-            # NOTE: a list of one is shown as any other, and comes back as the one; nothing has changed by that.
-            body |= {key: old for key, old in found.data().items() if isinstance(old, list) and [body.get(key)] == old}
-        return body
+        take = super().named
+        if ctx.bound is None:
+            return take(ctx, fields)
+        endpoint = ctx.bound.endpoint
+        fields = shapes.taken(ctx, endpoint.name, fields, lambda path: self._nouns_of(ctx, path))
+        if found is None or ctx.verb not in ("PUT", "PATCH"):
+            return take(ctx, fields)
+        return shapes.merged(ctx, endpoint.name, self.fields_of(ctx, endpoint), fields, take)
 
     def _nouns_of(self, ctx: Context, path: str) -> tuple[Noun, ...]:
         """The nouns that a path of this dialect spells, none for any other path."""
@@ -177,6 +179,10 @@ class RingCentralDialect(Plain):
         if self.options.query_token and is_file and ctx.method in ("GET", "HEAD"):
             ctx.token = ctx.query["access_token"]
 
+    def is_token_request(self, ctx: Context) -> bool:
+        """Whether it is one of those of OAuth 2.0 itself."""
+        return self._is_oauth(ctx) and ctx.target.nouns[-1].args[:1] in _STANDARD
+
     def _is_oauth(self, ctx: Context) -> bool:
         return bool(ctx.target.nouns) and ctx.target.nouns[-1].name == OAUTH
 
@@ -186,6 +192,8 @@ class RingCentralDialect(Plain):
 
     def group(self, endpoint: Endpoint, route: Route) -> str:
         """The usage group of the noun; buckets have its name after that of the dialect."""
+        if endpoint.name == VERSIONS:
+            return PREFIX + endpoint.limit_group
         return PREFIX + super().group(endpoint, route).removeprefix(PREFIX)
 
     # The answer.
@@ -222,13 +230,8 @@ class RingCentralDialect(Plain):
         return {"uri": uri, **self._with_files(ctx, body, uri)}
 
     def filters(self, ctx: Context) -> tuple[Filter, ...]:
-        """The filters of the query, in which clients write Python's `True` for `true`."""
-        kept = ctx.words
-        ctx.words = [*kept, *((name, value.lower()) for name, value in kept if value in ("True", "False"))]
-        try:
-            return super().filters(ctx)
-        finally:
-            ctx.words = kept
+        """The filters of the query."""
+        return lists.filters(self, ctx, super().filters)
 
     def collection(self, ctx: Context, rows: list[Any], page: Page | None) -> Any:
         """`records`, `paging` and `navigation`."""
@@ -236,7 +239,8 @@ class RingCentralDialect(Plain):
 
     def shown(self, ctx: Context, reply: Reply) -> Any:
         """The answer as JSON; what a token request is answered with keeps the names of the standard (RFC 6749, 5.1)."""
-        return reply.answer if self._is_oauth(ctx) and isinstance(reply.answer, dict) else super().shown(ctx, reply)
+        as_it_is = self.is_token_request(ctx) and isinstance(reply.answer, dict)
+        return reply.answer if as_it_is else super().shown(ctx, reply)
 
     def status(self, ctx: Context, reply: Reply) -> int:
         """As ever, but nothing is made by a token request."""

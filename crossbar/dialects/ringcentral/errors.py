@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import BadIdentifier, InvalidData, InvalidEnvelope, Refusal, TokenRefused, Unauthorized
 from .codes import code_of, code_of_rule
 from .groups import usage_group
-from .lists import PAGE, TOKEN
+from .lists import PAGE, TOKEN, WRONG_TOKEN
 
 if TYPE_CHECKING:
     from ...context import Context
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 Error = dict[str, Any]
 
 # Words of errors that are always about the same parameter, and that parameter.
-_ABOUT = {"bad_page": PAGE, "invalid_start_key": TOKEN, "bad_disposition": "contentDisposition"}
+_BAD_KEY = "invalid_start_key"
+_ABOUT = {"bad_page": PAGE, _BAD_KEY: TOKEN, "bad_disposition": "contentDisposition"}
+_BY_KEY = ("follow the key of the next page instead", f"follow nextPage, which leads on by {TOKEN}, instead")
+"""What is said of pages that are too far, in general and here."""
+_MALFORMED = frozenset({400, 413, 415})
+"""States of errors that token requests call `invalid_request` (RFC 6749, 5.2)."""
 _NAMED = frozenset({"bad_parameter", "bad_query", "too_many_ids", "wrong_id"})
 """Words of errors whose cause is the name of a parameter."""
 
@@ -27,6 +32,8 @@ def error_of(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> Err
     told = {**errors[0], "errors": errors}
     if isinstance(refusal, TokenRefused):
         told = {"error": refusal.word, "error_description": refusal.message, **told}
+    elif refusal.status in _MALFORMED and dialect.is_token_request(ctx):
+        told = {"error": "invalid_request", "error_description": told["message"], **told}
     if refusal.status == 429 and ctx.charge is not None:
         charge = ctx.charge
         told["rateLimit"] = {"group": usage_group(charge), "limit": charge.limit, "window": charge.window}
@@ -53,8 +60,8 @@ def _errors(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> list
         error["parameterName"] = refusal.cause
     elif refusal.word in _ABOUT:
         name = _ABOUT[refusal.word]
-        error |= {"message": refusal.message.replace("next_start_key", name), "parameterName": name}
-        error["message"] = error["message"].replace("start_key", name)
+        told = WRONG_TOKEN if refusal.word == _BAD_KEY else refusal.message.replace(*_BY_KEY)
+        error |= {"message": told, "parameterName": name}
     return [error]
 
 

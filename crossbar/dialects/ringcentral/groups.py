@@ -10,13 +10,15 @@ from ...limits.buckets import Charge
 if TYPE_CHECKING:
     from ...context import Context
 
+USUAL = "medium"
 PREFIX = "ringcentral_"
 """What the names of the groups begin with in the settings, where other groups have names too."""
 
 
 def usage_group(charge: Charge) -> str:
-    """What clients call the group that a request was counted in."""
-    return charge.group.name.removeprefix(PREFIX)
+    """What clients call the group that a request was counted in; what leads nowhere is in the usual one."""
+    name = charge.group.name
+    return name.removeprefix(PREFIX) if name.startswith(PREFIX) else USUAL
 
 
 def header_fields(ctx: Context) -> Fields:

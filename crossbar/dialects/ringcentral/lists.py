@@ -7,17 +7,19 @@ at which its page begins; the seal covers what the words mean.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from msgspec.structs import replace
 
 from ...dates import from_iso, iso_millis
 from ...errors import BadRequest
+from ...filters import Filter
 from ...pagination import Listing, PageRequest
 from ...reply import Page
 from ..queries import number_of
-from .shapes import AVAILABILITY, available
+from .shapes import AVAILABILITY, NOTHING, available
 from .uris import uri_of
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ PAGE, SIZE, TOKEN, COUNT = "page", "perPage", "pageToken", "recordCount"
 FROM, TO, ORDER = "dateFrom", "dateTo", "orderBy"
 WINDOWED = frozenset({"cdrs", "messages"})
 """Nouns whose lists begin a day ago unless a client says otherwise."""
+WRONG_TOKEN = f"{TOKEN} is none of this list, has been changed or has expired: send what a page of it said"
 _LONGEST = 4096
 _TIMES = frozenset({"creationTime", "startTime", "id"})
 
@@ -52,11 +55,28 @@ def listing(dialect: RingCentralDialect, ctx: Context) -> Listing:
     )
 
 
+def filters(
+    dialect: RingCentralDialect, ctx: Context, usual: Callable[[Context], tuple[Filter, ...]]
+) -> tuple[Filter, ...]:
+    """The filters of the query, in which clients write Python's `True` for `true`; none passes what is never so."""
+    kept = ctx.words
+    fixed = dialect.words.fixed.get(ctx.bound.endpoint.name, {}) if ctx.bound is not None else {}
+    asked = {name: {value for word, value in kept if word == name} for name in fixed}
+    never = any(asked[name] and str(value) not in asked[name] for name, value in fixed.items())
+    free = [pair for pair in kept if pair[0] not in fixed]
+    ctx.words = [*free, *((name, value.lower()) for name, value in free if value in ("True", "False"))]
+    try:
+        return (*usual(ctx), *((NOTHING,) if never else ()))
+    finally:
+        ctx.words = kept
+
+
 def collection(dialect: RingCentralDialect, ctx: Context, rows: list[Any], page: Page | None) -> dict[str, Any]:
     """A list as RingCentral's clients read it."""
     asked = ctx.listing().page
     words = [(name, value) for name, value in ctx.words if name not in dialect.unrepeated]
     path = dialect.path(ctx, ctx.nouns())
+    _lead_to_files(dialect, ctx, rows, path)
     size = (SIZE, str(asked.size))
     if page is not None and asked.number is None:
         kept = [pair for pair in words if pair[0] not in (SIZE, PAGE, COUNT)]
@@ -79,18 +99,34 @@ def collection(dialect: RingCentralDialect, ctx: Context, rows: list[Any], page:
     if rows:
         paging |= {"pageStart": (number - 1) * asked.size, "pageEnd": (number - 1) * asked.size + len(rows) - 1}
     pages = number
+    # NOTE: behind so many rows no page is found by its number, and no link may lead there by one.
+    deepest = ctx.app.settings.paging.deepest // asked.size + 1 if page is not None else None
     if total is not None:
         pages = max(-(-total // asked.size), 1)
         paging |= {"totalPages": pages, "totalElements": total}
-        navigation["lastPage"] = {"uri": at(pages)}
+        if deepest is None or pages <= deepest:
+            navigation["lastPage"] = {"uri": at(pages)}
         more = number < pages
         if number > pages:
-            del paging["page"]
-    if more:
+            paging.pop("page", None)
+    if more and page is not None and page.rows.next is not None and deepest is not None and number >= deepest:
+        token = token_for(ctx, [*kept, size], page.rows.next)
+        navigation["nextPage"] = {"uri": uri_of(ctx, path, [(TOKEN, token)])}
+    elif more:
         navigation["nextPage"] = {"uri": at(number + 1)}
     if number > 1:
         navigation["previousPage"] = {"uri": at(min(number - 1, pages))}
     return {"uri": at(number), "records": rows, "paging": paging, "navigation": navigation}
+
+
+def _lead_to_files(dialect: RingCentralDialect, ctx: Context, rows: list[Any], path: str) -> None:
+    """Say of the files of one document where each of them is."""
+    name, args = ctx.nouns()[-1]
+    if len(args) != 2 or args[1] not in dialect.words.links.get(name, {}).values():
+        return
+    for row in rows:
+        if isinstance(row, dict) and "id" in row:
+            row.setdefault("uri", uri_of(ctx, f"{path}/{quote(str(row['id']), safe='')}"))
 
 
 def _by_token(dialect: RingCentralDialect, ctx: Context, words: list[tuple[str, str]], page: Page) -> dict[str, Any]:
@@ -124,7 +160,7 @@ def _opened(ctx: Context) -> str | None:
     token = ctx.query.get(TOKEN)
     if token is None:
         return None
-    wrong = BadRequest(f"{TOKEN} is none of this list: send what {TOKEN}s of its last page said", cause=TOKEN)
+    wrong = BadRequest(WRONG_TOKEN, cause=TOKEN)
     wrong.word = "bad_parameter"
     if len(token) > _LONGEST or not token.isascii():
         raise wrong
