@@ -28,6 +28,7 @@ def iso(unix: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix))
 
 
+@lru_cache(maxsize=4096)
 def iso_millis(unix: float) -> str:
     """The time as ISO 8601 in UTC with milliseconds, such as `2012-07-16T23:12:30.450Z`; what is less is cut off."""
     # NOTE: by way of microseconds, since the nearest number to 0.29 seconds is a little less than 290 milliseconds.
@@ -35,6 +36,7 @@ def iso_millis(unix: float) -> str:
     return f"{plain(seconds).replace(' ', 'T')}.{micros // 1000:03}Z"
 
 
+@lru_cache(maxsize=4096)
 def plain(unix: float) -> str:
     """The second as date and time in UTC without a zone, such as `2012-07-16 23:12:30`."""
     year, month, day, hour, minute, second = time.gmtime(unix // 1)[:6]

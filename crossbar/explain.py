@@ -28,7 +28,7 @@ from .pipeline import negotiate, open_request, tokenize
 from .reply import Reply
 from .resource import Resource
 from .roles import USER
-from .target import Noun
+from .target import PROBES, Noun
 
 if TYPE_CHECKING:
     from .app import Crossbar
@@ -41,6 +41,7 @@ _USER = replace(CALLER, role=USER)
 class Explanation:
     """Where a request would go. `allow` is there with 405 and OPTIONS, `message` with every refusal.
 
+    `dialect` is empty for health checks, which are in none.
     `parts` are the requests of which one that names several things at once is made up.
     """
 
@@ -81,6 +82,8 @@ class Explanation:
 def explain(app: Crossbar, method: str, uri: str, headers: Mapping[str, str] | None = None) -> Explanation:
     """What the application would do with this request; `uri` is a path with its query, or an absolute URL."""
     ctx = _context(app, method, uri, headers or {})
+    if ctx.raw_path in PROBES:
+        return Explanation(ctx.method, readable(uri), "", None, (), None, None, 200, context=ctx)
     ctx.dialect = choose(app.dialects, ctx.raw_path)
     refusal: Refusal | None = None
     try:
@@ -136,6 +139,8 @@ def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
         refusal, status = refused, refused.status
         if isinstance(refused, MethodNotAllowed) and refused.details:
             allow = refused.details["allow"]
+            if ctx.method == "OPTIONS":
+                refusal, status = None, 204
     return Explanation(
         ctx.method,
         readable(uri),
@@ -251,23 +256,25 @@ def _now(waiting: Any) -> None:
 
 def _implied(ctx: Context, bound: Bound) -> int:
     """The status that the operation implies: 201 for what makes something, else what the dialect says, or 200."""
-    if _makes(bound.route.verb, bound.call):
-        return 201
+    returned = _returned(bound.call)
+    if bound.route.verb == "PUT" and (returned is Reply or Reply in getattr(returned, "__args__", ())):
+        return 201  # an action that answers with more than plain JSON has made something
+    if bound.route.operation == "create" and returned is Reply:
+        return 201  # it always says so itself
     if isinstance(ctx.dialect, Answering):
-        return ctx.dialect.status(ctx, Reply())
+        # NOTE: what is deleted is told of nobody, and an action without an answer says so.
+        is_silent = ctx.verb == "DELETE" or returned is None
+        return ctx.dialect.status(ctx, Reply(None if is_silent else {}))
     return 201 if bound.route.operation == "create" else 200
 
 
 @lru_cache(maxsize=1024)
-def _makes(verb: str | None, call: Callable[..., Any]) -> bool:
-    """Whether an action makes something: one under PUT that answers with more than plain JSON."""
-    if verb != "PUT":
-        return False
+def _returned(call: Callable[..., Any]) -> Any:
+    """What the method of an operation says that it answers with; Any if it says nothing that can be read."""
     try:
-        returned = inspect.get_annotations(call.__func__, eval_str=True).get("return")  # type: ignore[attr-defined]
+        return inspect.get_annotations(call.__func__, eval_str=True).get("return", Any)  # type: ignore[attr-defined]
     except (AttributeError, NameError, TypeError):
-        return False
-    return returned is Reply or Reply in getattr(returned, "__args__", ())
+        return Any
 
 
 def readable(text: str) -> str:

@@ -57,6 +57,10 @@ def split_path(raw_path: str | bytes) -> list[str]:
     return [_decoded(token) for token in tokens] if "%" in path else tokens
 
 
+PROBES = (b"/livez", b"/readyz")
+"""The paths of health checks, which are answered beside the API, whatever the method."""
+
+
 def is_version(token: str) -> bool:
     """Whether the token is a version: `v` and digits, such as `v2`."""
     return token == "v2" or (token[:1] == "v" and token[1:].isdigit() and token.isascii())

@@ -24,6 +24,7 @@ from .errors import (
     UriTooLong,
 )
 from .fields import Fields, fit, request_id, secure
+from .walk import refuse
 
 if TYPE_CHECKING:
     from .app import Crossbar
@@ -70,12 +71,14 @@ def refused(
         ctx.descend()
     ctx.request_id = request_id(ctx.headers.get(b"x-request-id"))
     ctx.dialect = choose(app.dialects, ctx.raw_path) if scope["raw_path"] else app.dialects[0]
-    refusal = _unknown_method(ctx) if status == UNKNOWN_METHOD else _refusal(status, message)
-    # NOTE: some paths have an error form of their own, but half of a path may be another one.
-    if not ctx.target.nouns and status != UriTooLong.status:
-        with suppress(Refusal):
-            ctx.target = ctx.dialect.target(ctx.raw_path, ctx.registry)
-    ctx.dialect.failure(ctx, refusal)
+    if status == UNKNOWN_METHOD:
+        refuse(ctx, _unknown_method(ctx))  # charged as any other, so that nobody tries out paths in this way
+    else:
+        # NOTE: some paths have an error form of their own, but half of a path may be another one.
+        if status != UriTooLong.status:
+            with suppress(Refusal):
+                ctx.target = ctx.dialect.target(ctx.raw_path, ctx.registry)
+        ctx.dialect.failure(ctx, _refusal(status, message))
     headers = [*ctx.response_headers, *ctx.dialect.fields(ctx)]
     if app.cors is not None:
         app.cors.mark(ctx, headers)

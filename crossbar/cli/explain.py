@@ -76,6 +76,10 @@ def _print(explanation: Explanation) -> None:
     from .reading import reading_steps
     from .walk import findings, parsing_steps
 
+    if not explanation.dialect:
+        echo("  It is a health check, which is answered beside all dialects, whoever asks.\n")
+        echo(f"{explanation.status}  {explanation.method} {explanation.uri}")
+        return
     own = isinstance(explanation.context.dialect, CrossbarDialect)
     for number, step in enumerate((parsing_steps if own else reading_steps)(explanation), 1):
         echo(f"  {number}. {step.says}")

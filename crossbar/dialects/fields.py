@@ -14,6 +14,8 @@ from ..errors import InvalidData, Violation
 from ..schema import BASE, Schemas
 from .rules import EACH, Path, Rule, Times, is_each, put, take
 
+_NOTHING = object()
+_DEEP = (dict, list)
 _SEAM = re.compile(r"(?<=[a-z0-9])_([a-z0-9])")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
@@ -60,6 +62,9 @@ class Fields:
         self._in = {there: here for here, there in self._out.items()}
         self._case = case
         self._outward = [rule for rule in self._rules if rule.only != "in"]
+        flat = [rule for rule in self._outward if len(rule.ours) == 1]
+        self._flat = [(rule.ours[0], rule.theirs, None if rule.is_name else rule) for rule in flat]
+        self._nested = [rule for rule in self._outward if len(rule.ours) > 1]
         self._inward = [rule for rule in self._rules if rule.only != "out"]
         # What is shown there but not taken: clients send a whole representation back.
         taken = {rule.theirs for rule in self._inward}
@@ -70,7 +75,12 @@ class Fields:
     def out(self, body: dict[str, Any]) -> dict[str, Any]:
         """A document's body, which is used up, as the dialect writes it."""
         moved = []
-        for rule in self._outward:
+        # PERF: a page has many rows, and a row many fields; most of them are at the top here, and are not rewritten.
+        for key, theirs, rule in self._flat:
+            value = body.pop(key, _NOTHING)
+            if value is not _NOTHING:
+                moved.append((theirs, value if rule is None else rule.shown(value, self._times)))
+        for rule in self._nested:
             found, value = take(body, rule.ours)
             if found:
                 moved.append((rule.theirs, rule.shown(value, self._times)))
@@ -79,11 +89,14 @@ class Fields:
             shown = self.renamed(body)
         elif self._out:
             shown = {
-                self._out.get(key, key): self.renamed(value) if key in self._top else value
+                self._out.get(key, key): self.renamed(value) if type(value) in _DEEP and key in self._top else value
                 for key, value in body.items()
             }
         for path, value in moved:
-            put(shown, path, value)
+            if len(path) == 1:
+                shown[path[0]] = value
+            else:
+                put(shown, path, value)
         for name, value in self._fixed.items():
             shown.setdefault(name, value)
         return shown

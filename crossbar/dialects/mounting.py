@@ -7,16 +7,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ..errors import SettingsError
-from ..target import is_version
+from ..target import PROBES, is_version
 from . import Dialect
 
 if TYPE_CHECKING:
     from ..settings import Dialects
 
 BUNDLED = ("crossbar", "ringcentral", "realm")
-PROBES = ("livez", "readyz")
-"""What is answered beside all dialects."""
-
+PROBED = tuple(path[1:] for path in PROBES)
 
 def mounted(settings: Dialects) -> tuple[Dialect, ...]:
     """The bundled dialects that are mounted, in the order in which they are asked whether a path is theirs.
@@ -62,7 +60,7 @@ def _alone(dialect: Dialect, dialects: Sequence[Dialect]) -> Iterator[tuple[str,
     versions = next((each.name for each in dialects if each.name == BUNDLED[0] and each is not dialect), None)
     for prefix in (*_prefixes(dialect), *_outside(dialect)):
         first = prefix[1:].partition("/")[0]
-        if first in PROBES:
+        if first.encode() in PROBED:
             yield prefix, f"/{first} is where servers are asked whether they are alive: choose another one"
         elif versions is not None and is_version(first):
             yield prefix, f"paths that begin with /{first} are those of {versions}: choose another one"

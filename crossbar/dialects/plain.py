@@ -138,7 +138,7 @@ class Plain(Answering):
 
     def word(self, noun: str) -> str:
         """The first word for the noun, or the noun itself as the dialect spells it."""
-        return self._called.get(noun) or self.spell(noun)
+        return self._called.get(noun) or self._called_first.get(noun) or self.spell(noun)
 
     def _word_at(self, at: int, noun: str) -> str:
         """The word for a noun at that place of a path, the beginning of which may have words of its own."""

@@ -30,8 +30,8 @@ class RuleWords(Struct, frozen=True, forbid_unknown_fields=True):
     """A rule as settings write it.
 
     `values` are our values, as text, and theirs; if they are `open`, there are others, which stay as they are. `form`
-    says what a time or a length is here; a rule that is for one direction `only` either shows a field (`out`) or takes
-    it (`in`).
+    says what a time or a length is here, but for numbers that `values` has words for; a rule that is for one direction
+    `only` either shows a field (`out`) or takes it (`in`).
     """
 
     name: str
@@ -72,11 +72,16 @@ class Rule(NamedTuple):
         """The field's name there, as errors and filters have it."""
         return ".".join(part for part in self.theirs if part != EACH)
 
+    @property
+    def is_name(self) -> bool:
+        """Whether the field has another name there, and the same values."""
+        return not self.outward and not self.form
+
     def shown(self, value: Any, times: Times) -> Any:
         """The value as it is written there."""
         if isinstance(value, list) and self.outward:
             return [self.shown(each, times) for each in value]
-        if self.outward:
+        if self.outward and (not self.form or _text(value) in self.outward):
             return self.outward.get(_text(value), value)
         if not self.form or type(value) not in (int, float):
             return value
@@ -89,10 +94,10 @@ class Rule(NamedTuple):
         """The value as it is kept here; ValueError, with a sentence, if it cannot be one of these."""
         if value is None:
             return None  # which takes a value away, whatever the values are
-        if self.outward:
+        if self.outward and (not self.form or _text(value) in self.inward):
             text = _text(value)
             if text in self.inward:
-                return _value(self.inward[text])
+                return int(self.inward[text]) if self.form else _value(self.inward[text])
             if self.open:
                 return value
             raise ValueError(f"must be one of {', '.join(dict.fromkeys(self.outward.values()))}")

@@ -143,7 +143,8 @@ class HttpProtocol(Connection):
 
     def known(self) -> dict[str, Any]:
         """What is known of the request: what was parsed of its target, else what it begins with."""
-        return scope_of(self._raw if self._first or self._url else b"", self._url, self._root_path)
+        head = self._raw if self._first or self._url else b""
+        return {**scope_of(head, self._url, self._root_path), "client": self._client}
 
     def _count_barren(self, size: int) -> None:
         """Bound chunk extensions and trailer fields, which the parser collects and nobody wants."""

@@ -1,7 +1,4 @@
-"""The protocol with other limits.
-
-uvicorn.run(app, http=limited(max_target=4096, max_connections=200))
-"""
+"""The protocol with other limits than its own, as `uvicorn.run(app, http=limited(max_connections=200))` takes it."""
 
 from __future__ import annotations
 

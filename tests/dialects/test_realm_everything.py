@@ -9,11 +9,12 @@ import pytest
 from crossbar import Insert
 from crossbar.dates import gregorian
 from crossbar.dialects.fields import properties_of
+from crossbar.passwords import wire_credentials
 from crossbar.resource import Resource, new_id
 from crossbar.stores import Document
 from crossbar.testing import NOW, World
 
-from .realm_desk import Desk, desk_in
+from .realm_desk import ADMIN, PASSWORD, Desk, desk_in, told
 
 RESOURCES = (
     *("callflows", "cdrs", "devices", "directories", "extensions", "faxes", "groups", "lists", "media", "menus"),
@@ -97,12 +98,13 @@ async def test_what_belongs_to_nobody(desk: Desk) -> None:
 
 
 async def test_rules_of_time(desk: Desk) -> None:
-    """When a rule begins and ends is a date; one that never ends has 0 there, and may be sent back."""
+    """When a rule begins and ends is a date; one that never ends says so, and may be sent back."""
     rule = {"name": "Hours", "cycle": "daily", "start_date": "2026-05-28 00:00:00", "end_date": "2026-06-01 00:00:00"}
     made = await desk.made("/client/@me/temporal_rules/", rule)
     assert rule == {name: made[name] for name in rule}
-    changed = await desk.ask("PUT", f"/client/@me/temporal_rules/{made['id']}", {**made, "end_date": 0})
-    assert (200, 0) == (changed.status, changed.json()["end_date"]), changed.body
+    changed = await desk.ask("PUT", f"/client/@me/temporal_rules/{made['id']}", {**made, "end_date": "never"})
+    assert (200, "never") == (changed.status, changed.json()["end_date"]), changed.body
+    assert 0 == (await desk.stored("temporal_rules", made["id"]))["end_date"]
     again = await desk.ask("PUT", f"/client/@me/temporal_rules/{made['id']}", changed.json())
     assert (200, changed.json()) == (again.status, again.json())
 
@@ -117,3 +119,16 @@ async def test_attempts_of_deliveries(desk: Desk) -> None:
     assert 1 == len(rows)
     assert not ours(rows)
     assert "init_time_gmt" in rows[0]
+
+
+async def test_who_has_logged_in(desk: Desk) -> None:
+    """An answer that is no document calls the owner the same."""
+    account = (await desk.get("/user/"))["client_id"]
+    body = {"credentials": wire_credentials(ADMIN, PASSWORD)[0], "account_id": account}
+    answer = await desk.made("/user_auth/", body)
+    assert ((await desk.get("/user/"))["id"], False) == (answer["extension_id"], ours(answer))
+
+
+async def test_what_the_root_is_called(desk: Desk) -> None:
+    """Where nothing answers, a message calls who is asking by the word of the path."""
+    assert "nothing answers at 'user/x/y'" == told(await desk.ask("GET", "/user/x/y"), 404, "not_found")

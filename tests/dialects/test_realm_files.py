@@ -97,8 +97,13 @@ async def test_where_the_sound_is(desk: Desk) -> None:
 async def test_links_only_say_where(desk: Desk) -> None:
     """Nothing is changed or deleted by the path of the links, and who may not see the recording sees none."""
     path = await recording(desk)
-    for method in ("PUT", "POST", "DELETE"):
-        assert (await desk.ask(method, f"{path}/storage_url/", {} if method != "DELETE" else None)).status in (404, 405)
+    for method in ("PUT", "POST", "PATCH", "DELETE"):
+        response = await desk.ask(method, f"{path}/storage_url/", {} if method != "DELETE" else None)
+        told(response, 405, "invalid_method")
+        assert "GET, HEAD, OPTIONS" == response.headers["allow"]
+    asked = await desk.ask("OPTIONS", f"{path}/storage_url/", token="")
+    assert (204, "GET, HEAD, OPTIONS", b"") == (asked.status, asked.headers["allow"], asked.body)
+    assert 200 == (await desk.ask("HEAD", f"{path}/storage_url/")).status
     assert WAV == (await desk.ask("GET", f"{path}/content/")).body
     stranger = await desk.token_of(await desk.extension("102"))
     told(await desk.ask("GET", f"{path}/storage_url/", token=stranger), 404, "record_not_found")

@@ -209,6 +209,10 @@ async def test_call_history(desk: Desk) -> None:
     assert (3, "202605-call3") == (one["duration"], one["id"])
     response = await desk.ask("GET", "/client/@me/call_history/?page=1&per_page=10")
     assert "page=2" in response.headers["link"]
+    response = await desk.ask("GET", "/client/@me/call_history/?per_page=10")
+    following = response.headers["link"].partition(">")[0].removeprefix("<")
+    assert "start_key=" in following
+    assert (None, 10) == tuple((await desk.get(f"/{following}"))[name] for name in ("page", "per_page"))
 
 
 async def test_rows_are_whole_documents(desk: Desk) -> None:

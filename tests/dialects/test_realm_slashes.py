@@ -132,3 +132,11 @@ async def test_the_place_where_it_is_mounted_goes_along(desk: Desk) -> None:
     response = await client.get(f"{API}/user", headers={"authorization": f"Bearer {desk.token}"})
     if policy(desk) == "redirect":
         assert f"/phones{API}/user/" == response.headers["location"]
+
+
+async def test_two_slashes_after_the_version(desk: Desk) -> None:
+    """They count as one, and where a path with another fault is led to, there is one."""
+    assert 200 == (await desk.ask("GET", "//api/ver1.0//client/@me/phone/")).status
+    for path in ("//api/ver1.0//client/@me/phone", "//api/ver1.0//client/@me/phone//?per_page=3"):
+        query = path.partition("?")[1] + path.partition("?")[2]
+        misspelt(desk, await desk.ask("GET", path), f"/client/@me/phone/{query}")

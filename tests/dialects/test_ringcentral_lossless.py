@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossbar import Insert
+from crossbar import Insert, InvalidData
 from crossbar.dates import GREGORIAN_EPOCH
 from crossbar.dialects.ringcentral import RingCentralDialect
 from crossbar.stores import Document
 from crossbar.testing import World
 
-from .ringcentral_desk import Desk, desk_in
+from .ringcentral_desk import Desk, code, desk_in
 
 NOUNS = ("accounts", "users", "extensions", "devices", "messages", "sms", "faxes", "recordings", "webhooks", "cdrs")
 _JSON = st.recursive(
@@ -79,9 +79,10 @@ def test_fields_of_the_schema(world: World, noun: str, data: st.DataObject) -> N
         if rule.only or len(rule.ours) > 1:
             continue
         if rule.outward:
-            value: Any = data.draw(st.sampled_from([{"true": True, "false": False}.get(v, v) for v in rule.outward]))
+            ours = sorted(set(rule.inward.values()))  # of several with one name, the one that it means
+            value: Any = data.draw(st.sampled_from([{"true": True, "false": False}.get(v, v) for v in ours]))
         elif rule.form:
-            value = data.draw(st.integers(0, 2**60))
+            value = data.draw(st.integers(GREGORIAN_EPOCH - 62_135_596_800, GREGORIAN_EPOCH + 253_402_300_799))
         else:
             value = data.draw(st.text(max_size=5))
         if data.draw(st.booleans()):
@@ -92,11 +93,30 @@ def test_fields_of_the_schema(world: World, noun: str, data: st.DataObject) -> N
 @settings(max_examples=200)
 @given(seconds=st.integers(0, 2**62))
 def test_any_number_where_a_time_should_be(world: World, seconds: int) -> None:
-    """What no date can say is shown as the number that it is, and taken so."""
+    """What no date can say is shown as the number that it is; only a date is taken."""
     fields, _ = fields_of(world, "recordings")
     shown = fields.out({"start": seconds})["startTime"]
     assert isinstance(shown, str) == (-62_135_596_800 <= seconds - GREGORIAN_EPOCH <= 253_402_300_799)
-    assert fields.into({"startTime": shown}) == {"start": seconds}
+    if isinstance(shown, str):
+        assert fields.into({"startTime": shown}) == {"start": seconds}
+    else:
+        with pytest.raises(InvalidData):
+            fields.into({"startTime": shown})
+
+
+async def test_a_time_that_no_date_can_say(desk: Desk) -> None:
+    """It comes back as the number that it was shown as, which changes nothing; another number is refused."""
+    id = "9" * 32
+    await desk.keep("recordings", id, 1_700_000_000, call_id="c", start=5, owner_id=desk.extension)
+    before = await desk.kept("recordings", id)
+    shown = (await desk.get(f"/account/~/recording/{id}")).json()
+    assert shown["startTime"] == 5
+    answer = await desk.ask("PUT", f"/account/~/recording/{id}", shown)
+    assert answer.status == 200, answer.body
+    assert await desk.kept("recordings", id) == before
+    for wrong in (6, 1e30, 63_000_000_000, True):
+        answer = await desk.ask("PUT", f"/account/~/recording/{id}", {"startTime": wrong})
+        assert code(answer) == (400, "CMN-101", "startTime")
 
 
 @given(extra=st.dictionaries(_KEYS, _JSON, max_size=3), number=st.integers(0, 2**31))

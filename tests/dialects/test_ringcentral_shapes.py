@@ -228,7 +228,7 @@ async def test_a_subscription(desk: Desk) -> None:
     ("filter", "about"),
     [
         ("/restapi/v1.0/account/~/extension", "users"),
-        ("/restapi/v1.0/account/~/extension/~/device?x=1", "devices"),
+        ("/restapi/v1.0/account/~/extension/~/device", "devices"),
         ("/restapi/v1.0/account/~/extension/~/sms", "sms"),
         ("/restapi/v1.0/account/~/extension/~/call-log", "cdrs"),
     ],

@@ -48,7 +48,7 @@ def test_a_life_that_nobody_asks_for(least: int, most: int, usual: int, absent: 
 )
 def test_a_life_that_is_no_number(asked: Any) -> None:
     """Anything but a whole number in ASCII digits is refused in words, and nothing crashes."""
-    if isinstance(asked, str) and re.fullmatch(r"\s*([+-]?[0-9]{1,100})?\s*", asked):
+    if isinstance(asked, str) and re.fullmatch(r"\s*([+-]?[0-9]+)?\s*", asked):
         return
     with pytest.raises(TokenRefused, match="ttl"):
         life({"ttl": asked}, "ttl", 1, 1, 2)

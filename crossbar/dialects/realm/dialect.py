@@ -236,7 +236,7 @@ class RealmDialect(Plain):
             ctx.response_headers.append((b"link", linked(ctx, words, TOKENS, "next")))
         if ctx.raw_path.rstrip(b"/").endswith(f"/{HISTORY}".encode()):
             order = "desc" if asked.descending else "asc"
-            return {"page": asked.number or 1, "per_page": asked.size, "order": order, HISTORY: rows}
+            return {"page": asked.number or (None if asked.start else 1), "per_page": asked.size, "order": order, HISTORY: rows}
         return rows
 
     def failure(self, ctx: Context, refusal: Refusal) -> None:

@@ -40,4 +40,6 @@ def keep_rule(dialect: RealmDialect, ctx: Context, last: Noun) -> None:
         ending = "one slash at the end, since its last part is a word" if wanted else "no slash at the end"
         raise NotFound(f"write the path with {ending}")
     target, mark, query = with_words(ctx, {}, TOKENS).partition("?")
-    raise Redirected(target.rstrip("/") + ("/" if wanted else "") + mark + query)
+    prefix = f"{ctx.root_path}{dialect.prefix(ctx)}/"
+    below = target.removeprefix(prefix).strip("/")
+    raise Redirected(prefix + below + ("/" if wanted else "") + mark + query)
