@@ -96,7 +96,7 @@ def kept_fields(ctx: Context, endpoint: Endpoint, body: Body) -> list[tuple[tupl
     for field in endpoint.admin_fields:
         path = _path(field, body)
         here, there = field_at(body, path), field_at(found, path)
-        if here is not None and here != there:
+        if here != there and (here is not None or _is_null(ctx.body, path)):
             raise InvalidData(field, "forbidden", "only administrators of the account may set this", value=here)
         if there is not None:
             kept.append((path, there))
@@ -109,6 +109,12 @@ def kept_fields(ctx: Context, endpoint: Endpoint, body: Body) -> list[tuple[tupl
             raise Forbidden("the owner can only be yourself: leave it out", cause=field_at(body, path))
         kept.append((path, owner))
     return kept
+
+
+def _is_null(body: Body, path: tuple[str, ...]) -> bool:
+    """Whether a body says that there is no value at a path, and not just nothing of it."""
+    above = field_at(body, path[:-1])
+    return isinstance(above, dict) and path[-1] in above and above[path[-1]] is None
 
 
 def _is_for_administrators(endpoint: Endpoint, route: Route) -> bool:

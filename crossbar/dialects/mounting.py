@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BUNDLED = ("crossbar", "ringcentral", "realm")
 PROBED = tuple(path[1:] for path in PROBES)
 
+
 def mounted(settings: Dialects) -> tuple[Dialect, ...]:
     """The bundled dialects that are mounted, in the order in which they are asked whether a path is theirs.
 

@@ -169,8 +169,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
             return
         exchange.gone = True
         if exchange.stage < BODY:
-            words = self._answer(exchange.scope, 500, "the server failed")
-            self.transport.write(_without_body(words) if exchange.scope["method"] == "HEAD" else words)
+            self.transport.write(self._answer(exchange.scope, 500, "the server failed"))
             self._hang_up(linger=True)
         else:
             self._break_off()
@@ -284,7 +283,8 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
 
     def _answer(self, scope: dict[str, Any], status: int, message: str) -> bytes:
         self.watch.renew(self.state.default_headers)
-        return answer_in_form(self._app, scope, status, message, self.watch.block)
+        words = answer_in_form(self._app, scope, status, message, self.watch.block)
+        return _without_body(words) if scope["method"] == "HEAD" else words
 
     def known(self) -> dict[str, Any]:
         """What is known of the request whose head is wrong, as a scope; the subclass that has the parser knows."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from crossbar import Crossbar, Settings
 from crossbar.explain import explain
+from crossbar.passwords import wire_credentials
 from crossbar.settings import Dialects, Realm, RingCentral
 from crossbar.testing import make_app, small_world
+from crossbar.testing.world import PASSWORD, USERNAME
 
 from .conftest import Invoke
 
@@ -187,3 +190,49 @@ async def test_the_status_is_the_one_that_a_server_gives() -> None:
         response = await client.request(method, path, headers=bearer)
         assert response.status == explain(world.app, method, path).status, path
     await world.app.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "uri", "status"),
+    [
+        ("POST", f"{RC}/user-auth", 201),
+        ("POST", f"{REALM}/user_auth/", 201),
+        ("POST", f"{RC}/account/~/application/A/secret", 201),
+        ("POST", f"{RC}/account/~/device/D/sync", 202),
+        ("DELETE", f"{REALM}/application/A", 204),
+        ("POST", "/oauth/revoke", 200),
+        ("OPTIONS", f"{REALM}/record/R/storage_url/", 204),
+        ("PUT", f"{REALM}/record/R/storage_url/", 405),
+    ],
+)
+def test_the_status_of_actions(app: Crossbar, method: str, uri: str, status: int) -> None:
+    """What an action answers with is told by what its method says that it gives."""
+    found = explain(app, method, uri)
+    assert (status, None) == (found.status, found.message if status < 400 else None)
+
+
+async def test_logins_and_actions_are_answered_so() -> None:
+    """The server answers with the same status."""
+    world = await small_world()
+    client = await world.client(prefix="")
+    bearer = {"authorization": f"Bearer {client.token}"}
+    made = await client.request(
+        "POST", f"{REALM}/client/@me/application/", body=b'{"name":"Desk","grants":["password"]}', headers=bearer
+    )
+    login = orjson.dumps({"credentials": wire_credentials(USERNAME, PASSWORD)[0], "account_id": world.master})
+    for path, body in [
+        (f"{RC}/account/~/application/{made.json()['id']}/secret", b""),
+        (f"{REALM}/user_auth/", login),
+        (f"{RC}/user-auth", login),
+    ]:
+        response = await client.request("POST", path, body=body or None, headers=bearer)
+        assert response.status == explain(world.app, "POST", path).status, response.body
+    await world.app.stop()
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_checks(app: Crossbar, invoke: Invoke, path: str) -> None:
+    """They are in no dialect, and never refused."""
+    assert (200, "", ()) == ((found := explain(app, "GET", path)).status, found.dialect, found.nouns)
+    assert f"200  GET {path}" == lines_of(invoke, "GET", path)[-1]
+    assert 404 == explain(app, "GET", f"{path}/").status

@@ -201,6 +201,24 @@ def test_check_names_faults_of_the_settings(invoke: Invoke, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[dialects]\nmounted = []", "dialects.mounted: no dialect is mounted"),
+        ('[dialects.realm]\nprefixes = ["/restapi"]', "dialects.realm.prefixes: /restapi is a prefix of ringcentral"),
+        ('[dialects.realm.words.nouns]\n"a/b" = "devices"', "dialects.realm.words.nouns.a/b"),
+        ('[dialects.ringcentral.words.fields.device]\nname = "x"', "called 'device'; did you mean 'devices'?"),
+    ],
+)
+def test_check_looks_at_the_dialects(invoke: Invoke, tmp_path: Path, text: str, says: str) -> None:
+    """What is wrong with prefixes and words is a fault of the settings, told by itself."""
+    config = tmp_path / "crossbar.toml"
+    config.write_text(text)
+    result = invoke("check", "--config", str(config), "--json")
+    told = [fault["fault"] for fault in json.loads(result.output)["faults"] if fault["in"] == "settings"]
+    assert (1, 1, True) == (result.exit_code, len(told), says in told[0])
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("mongodb://u:pw@host/db", "mongodb://u:***@host/db"),

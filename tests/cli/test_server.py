@@ -12,8 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from crossbar import Crossbar, Settings
+from crossbar.cli.serving import greeting, places
+from crossbar.cli.trial import demo_greeting
+from crossbar.settings import Dialects, Realm
+from crossbar.stores.memory import MemoryStore
+
 from .conftest import Invoke, Live, ended, started
 
+FACTS = ("memory:", "no limits", 3, (), 1)
 LOGIN = ("token", "--account", "demo", "--user", "admin", "--password-stdin")
 
 
@@ -29,8 +36,23 @@ def call(invoke: Invoke, server: Live) -> Invoke:
 
 def test_the_greeting_says_all_that_is_needed(server: Live) -> None:
     """Addresses, store, modules, and how to log in."""
-    for part in (f"{server.url}/v2", "/livez", "/readyz", "sqlite:///demo.db", "all in order", "password crossbar"):
+    api = ("/v2", "/restapi/v1.0", "/api/ver1.0")
+    for part in (*api, "/livez", "/readyz", "sqlite:///demo.db", "all in order", "password crossbar"):
         assert part in server.greeting
+    assert all(f"{server.url}{path}\n" in server.greeting for path in api)
+
+
+def test_the_greeting_names_what_is_mounted() -> None:
+    """Prefixes of dialects that are not spoken are not there, and no lines that would not work."""
+    settings = Settings(dialects=Dialects(mounted=("realm",), realm=Realm(prefixes=("/a", "/bc"))))
+    app = Crossbar(settings, store=MemoryStore())
+    assert ["/bc", "/a"] == places(app)
+    assert places(Crossbar(store=MemoryStore())) == ["/v2", "/restapi/v1.0", "/restapi/v2", "/restapi", "/api/ver1.0"]
+    assert "  API      http://h/bc\n           http://h/a\n" in greeting(
+        "http://h", ["http://h/bc", "http://h/a"], *FACTS
+    )
+    assert "curl" not in demo_greeting(None)
+    assert "crossbar alone, which is not mounted" in demo_greeting(None)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])

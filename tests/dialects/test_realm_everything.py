@@ -132,3 +132,22 @@ async def test_who_has_logged_in(desk: Desk) -> None:
 async def test_what_the_root_is_called(desk: Desk) -> None:
     """Where nothing answers, a message calls who is asking by the word of the path."""
     assert "nothing answers at 'user/x/y'" == told(await desk.ask("GET", "/user/x/y"), 404, "not_found")
+
+
+async def test_null_in_what_administrators_set(desk: Desk) -> None:
+    """A user who takes away what only administrators change is told so, as with any other value."""
+    group = (await desk.made("/client/@me/extension_group/", {"name": "Sales"}))["id"]
+    id = await desk.extension("101", extension_group_id=group)
+    token = await desk.token_of(id)
+    for value in (None, "other"):
+        response = await desk.ask("PUT", "/extension/@me", {"extension_group_id": value}, token=token)
+        assert "extension_group_id: only administrators" in told(response, 400, "validation_error")
+    shown = await desk.get("/extension/@me", token=token)
+    assert group == shown["extension_group_id"]
+    assert 200 == (await desk.ask("PUT", "/extension/@me", {**shown, "language": "de"}, token=token)).status
+
+
+async def test_what_an_event_is_called(desk: Desk) -> None:
+    """Without a name it gets one that has none of our words for events in it."""
+    made = await desk.made("/client/@me/event/", {"url": "https://example.com/hook", "event_type": "dial-in"})
+    assert ("Event", "dial-in") == (made["name"], made["event_type"])

@@ -134,7 +134,7 @@ async def test_the_place_where_it_is_mounted_goes_along(desk: Desk) -> None:
         assert f"/phones{API}/user/" == response.headers["location"]
 
 
-async def test_two_slashes_after_the_version(desk: Desk) -> None:
+async def test_one_slash_in_the_place_of_two(desk: Desk) -> None:
     """They count as one, and where a path with another fault is led to, there is one."""
     assert 200 == (await desk.ask("GET", "//api/ver1.0//client/@me/phone/")).status
     for path in ("//api/ver1.0//client/@me/phone", "//api/ver1.0//client/@me/phone//?per_page=3"):

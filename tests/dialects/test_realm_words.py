@@ -70,7 +70,7 @@ def test_defaults_are_not_shared() -> None:
 def test_words_of_the_settings() -> None:
     """Settings may change what new documents get, and are told when a word is none."""
     words = words_of("realm", {"defaults": {"devices": {"name": "Telephone"}}})
-    assert ("Telephone", "{hook}") == (words.defaults["devices"]["name"], words.defaults["webhooks"]["name"])
+    assert ("Telephone", "Event") == (words.defaults["devices"]["name"], words.defaults["webhooks"]["name"])
     with pytest.raises(SettingsError, match=r"dialects\.realm\.words"):
         words_of("realm", {"fields": {"devices": {"name": {"name": "x", "open": "yes"}}}})
     assert "/oauth" == Realm().oauth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -61,7 +62,7 @@ async def page(desk: Desk, path: str) -> Any:
 async def test_the_last_page(desk: Desk) -> None:
     """There is a link to it if it can be asked for."""
     assert "lastPage" not in (await page(desk, f"/restapi/v1.0{DEVICES}?perPage=2"))["navigation"]
-    assert "lastPage" in (await page(desk, f"/restapi/v1.0{DEVICES}?perPage=5"))["navigation"]
+    assert "lastPage" in (await page(desk, f"/restapi/v1.0{DEVICES}?perPage=9"))["navigation"]
 
 
 async def test_a_page_too_far(desk: Desk) -> None:
@@ -74,15 +75,14 @@ async def test_a_page_too_far(desk: Desk) -> None:
 
 async def test_a_token_that_was_changed(desk: Desk) -> None:
     """The sentence is about `pageToken`, and about nothing that clients do not know."""
-    token = (await page(desk, f"/restapi/v1.0{DEVICES}?recordCount=2"))["paging"]["nextPageToken"]
-    # Other words in the place of its own, and rubbish.
-    other = (await page(desk, f"/restapi/v1.0{DEVICES}?recordCount=2&orderBy=id"))["paging"]["nextPageToken"]
-    for wrong in (f"{other[:-6]}{token[-6:]}", f"{token[:10]}AAAA{token[14:]}", "abc"):
+    path = f"/restapi/v1.0{DEVICES}?recordCount=2"
+    token = (await page(desk, path))["paging"]["nextPageToken"]
+    sealed, mark, words = urlsafe_b64decode(token + "=" * (-len(token) % 4)).partition(b"?")
+    other = urlsafe_b64encode(sealed + mark + words + b"&name=x").rstrip(b"=").decode()
+    for wrong in (other, "abc", f"A{token[1:]}"):
         answer = await desk.get(f"{DEVICES}?pageToken={wrong}")
-        if answer.status == 200:
-            continue  # the end of it says how many rows there are, which both of them say
         assert code(answer) == (400, "CMN-101", "pageToken")
-        assert "key" not in answer.json()["message"]
+        assert "key" not in answer.json()["message"].replace("pageToken", "")
 
 
 @pytest.mark.parametrize(("type", "count"), [("Voice", 1), ("Fax", 0), ("voice", 0)])

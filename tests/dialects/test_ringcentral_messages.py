@@ -8,7 +8,7 @@ import pytest
 
 from crossbar.testing import World
 
-from .ringcentral_desk import ROOT, Desk, code, desk_in
+from .ringcentral_desk import ROOT, WAV, Desk, code, desk_in
 
 OWN = "/account/~/extension/~"
 STORE = f"{OWN}/message-store"
@@ -142,3 +142,18 @@ async def test_files_of_a_message(desk: Desk) -> None:
     [record] = (await desk.get(uri)).json()["records"]
     assert record["uri"] == shown["attachments"][0]["uri"]
     assert record["uri"].startswith(ROOT)
+
+
+async def test_names_in_sentences(desk: Desk) -> None:
+    """They are those that clients know."""
+    answer = await desk.ask("PUT", f"{STORE}/{FIRST}", {"subject": "Another"})
+    assert code(answer) == (400, "CMN-101", "subject")
+    assert answer.json()["message"] == "of a message that is there, only folder and readStatus change"
+    about = {"telephonySessionId": "c1", "extension": {"id": desk.extension}, "startTime": "2012-07-16T23:12:30Z"}
+    made = await desk.made("/account/~/recording", about)
+    path = f"/account/~/recording/{made['id']}/content?contentDisposition=elsewhere"
+    headers = {"content-type": "audio/wav"}
+    await desk.ask("PUT", path.partition("?")[0], headers=headers, body=WAV)
+    answer = await desk.get(path)
+    assert code(answer) == (400, "CMN-101", "contentDisposition")
+    assert answer.json()["message"].startswith("contentDisposition ")

@@ -46,7 +46,7 @@ async def test_malformed_requests(
 async def test_wrong_methods(world: World, method: str, action: str) -> None:
     """They are 405, for who has no token yet as well."""
     answer = await Client(world.app, prefix="").request(method, f"/restapi/oauth/{action}")
-    assert (answer.status, answer.headers["allow"]) == (405, "OPTIONS, POST"), answer.body
+    assert (answer.status, answer.headers["allow"]) == (405, "POST, OPTIONS"), answer.body
     assert answer.json()["errorCode"] == "CMN-202"
 
 

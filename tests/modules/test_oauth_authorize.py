@@ -327,4 +327,4 @@ async def test_a_browser_may_look_first(desk: Desk) -> None:
     head = await client.request("HEAD", "/oauth/authorize", query=wish(app))
     assert (200, b"") == (head.status, head.body)
     assert "GET, HEAD, POST, OPTIONS" == (await client.request("OPTIONS", "/oauth/authorize")).headers["allow"]
-    assert 401 == (await client.put("/oauth/authorize")).status
+    assert 405 == (await client.put("/oauth/authorize")).status

@@ -35,6 +35,12 @@ def test_a_life_stays_within_its_bounds(asked: int, least: int, most: int, usual
         assert found == life({"ttl": f" {asked} "}, "ttl", usual, least, most)
 
 
+@pytest.mark.parametrize(("asked", "found"), [("9" * 4000, 20), ("-" + "9" * 200, 10), ("0" * 200 + "15", 15)])
+def test_a_life_of_many_digits(asked: str, found: int) -> None:
+    """It is a number all the same."""
+    assert found == life({"ttl": asked}, "ttl", 12, 10, 20)
+
+
 @given(least=BOUNDS, most=BOUNDS, usual=BOUNDS, absent=st.sampled_from([{}, {"ttl": ""}, {"ttl": None}]))
 def test_a_life_that_nobody_asks_for(least: int, most: int, usual: int, absent: dict[str, Any]) -> None:
     """It is the usual one, which has to keep to the bounds as well."""

@@ -160,6 +160,14 @@ def test_each_refusal_in_each_dialect(served: Served, dialect: str, wrong: str) 
     in_form(dialect, told(served, request(PATHS[dialect])), status, word, code)
 
 
+@pytest.mark.parametrize("wrong", ["target", "field", "no host", "crash"])
+def test_heads(served: Served, wrong: str) -> None:
+    """HEAD is told the same without a body (RFC 9110 section 9.3.2)."""
+    request = WRONG[wrong].request(PATHS["realm"]).replace(b"GET", b"HEAD", 1)
+    head, _, rest = served.ask(request).partition(b"\r\n\r\n")
+    assert (b"", True) == (rest, head.startswith(b"HTTP/1.1 %d " % WRONG[wrong].status))
+
+
 @pytest.mark.parametrize("dialect", PATHS)
 def test_too_many_connections(dialect: str) -> None:
     """A client that is sent away at the door is told so in the form of what it asks for."""

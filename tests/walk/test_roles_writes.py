@@ -122,8 +122,9 @@ async def test_rights_stay_when_they_are_left_out(staff: Staff, method: str) -> 
     """Neither null nor a replacement without them takes away what an administrator has set."""
     path = staff.at("/users/{user}", "ada")
     await staff.clients["boss"].patch(path, {"call_restriction": RIGHTS["call_restriction"], "feature_level": "few"})
-    body = NAME | {"call_restriction": None, "feature_level": None, "priv_level": None} if method == "PATCH" else NAME
-    response = await staff.clients["ada"].request(method, path, body)
+    for field in ("call_restriction", "feature_level", "priv_level"):
+        assert [field] == [*refused(await staff.clients["ada"].request(method, path, NAME | {field: None}), 400)]
+    response = await staff.clients["ada"].request(method, path, NAME)
     assert 200 == response.status, response.body
     kept = {key: response.data[key] for key in ("call_restriction", "feature_level", "priv_level")}
     assert {"call_restriction": RIGHTS["call_restriction"], "feature_level": "few", "priv_level": "user"} == kept

@@ -201,7 +201,8 @@ class RealmDialect(Plain):
     def shown(self, ctx: Context, reply: Reply) -> Any:
         """The answer as JSON; who is asking, and tokens, in the form that clients look for."""
         told = super().shown(ctx, reply)
-        name = ctx.bound.endpoint.name if ctx.bound is not None else ""
+        assert ctx.bound is not None, "only what was carried out is shown"
+        name = ctx.bound.endpoint.name
         if name == WHOAMI and isinstance(told, dict):
             return who(ctx, told)
         if name == OAUTH and isinstance(told, dict) and "token_type" in told:
@@ -236,7 +237,12 @@ class RealmDialect(Plain):
             ctx.response_headers.append((b"link", linked(ctx, words, TOKENS, "next")))
         if ctx.raw_path.rstrip(b"/").endswith(f"/{HISTORY}".encode()):
             order = "desc" if asked.descending else "asc"
-            return {"page": asked.number or (None if asked.start else 1), "per_page": asked.size, "order": order, HISTORY: rows}
+            return {
+                "page": asked.number or (None if asked.start else 1),
+                "per_page": asked.size,
+                "order": order,
+                HISTORY: rows,
+            }
         return rows
 
     def failure(self, ctx: Context, refusal: Refusal) -> None:

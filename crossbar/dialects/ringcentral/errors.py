@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadIdentifier, InvalidData, InvalidEnvelope, Refusal, TokenRefused, Unauthorized
@@ -20,6 +21,7 @@ _BAD_KEY = "invalid_start_key"
 _ABOUT = {"bad_page": PAGE, _BAD_KEY: TOKEN, "bad_disposition": "contentDisposition"}
 _BY_KEY = ("follow the key of the next page instead", f"follow nextPage, which leads on by {TOKEN}, instead")
 """What is said of pages that are too far, in general and here."""
+_OURS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _MALFORMED = frozenset({400, 413, 415})
 """States of errors that token requests call `invalid_request` (RFC 6749, 5.2)."""
 _NAMED = frozenset({"bad_parameter", "bad_query", "too_many_ids", "wrong_id"})
@@ -47,7 +49,7 @@ def _errors(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> list
     if isinstance(refusal, InvalidData) and not isinstance(refusal, InvalidEnvelope) and refusal.violations:
         wrong = zip(dialect.wrong(ctx, refusal), refusal.violations, strict=True)
         return [
-            {"errorCode": code_of_rule(each.code), "message": message, "parameterName": name}
+            {"errorCode": code_of_rule(each.code), "message": _called(dialect, ctx, message), "parameterName": name}
             for (name, message), each in wrong
         ]
     if isinstance(refusal, InvalidEnvelope) and refusal.violations:
@@ -61,8 +63,17 @@ def _errors(dialect: RingCentralDialect, ctx: Context, refusal: Refusal) -> list
     elif refusal.word in _ABOUT:
         name = _ABOUT[refusal.word]
         told = WRONG_TOKEN if refusal.word == _BAD_KEY else refusal.message.replace(*_BY_KEY)
+        told = told.replace("content_disposition", name)
         error |= {"message": told, "parameterName": name}
     return [error]
+
+
+def _called(dialect: RingCentralDialect, ctx: Context, message: str) -> str:
+    """A sentence about fields, with their names here where it names them."""
+    if ctx.bound is None:
+        return message
+    fields = dialect.fields_of(ctx, ctx.bound.endpoint)
+    return _OURS.sub(lambda found: fields.name_of((found[0],)), message)
 
 
 def _told(ctx: Context, refusal: Refusal) -> Refusal:

@@ -24,6 +24,9 @@ _PEOPLE = {"extensions": ((), (_OWN,)), "users": ((),)}
 """Nouns of people, and what may stand behind them: a webhook is the account's, and hears of all of them."""
 _TYPES: Mapping[str, str] = {"SMS": "sms", "Fax": "faxes", "VoiceMail": "voicemails"}
 _TYPE_WORDS = ("type", "messageType")
+_NOTHING = "nothing that this path names changes"
+_SHOWN = 32
+"""The characters of a word that an error repeats."""
 _WHOLE = frozenset({"voicemails"})
 """Nouns that go by their own names though they show the documents of another one."""
 
@@ -68,17 +71,17 @@ def _about(ctx: Context, filter: str, nouns: Nouns) -> str:
     known = ctx.registry.names.get(named[-1].name) if named else None
     kind = getattr(known, "kind", "")
     if known is None or not kind or kind == "webhooks":
-        raise _wrong("nothing that this path names changes", filter)
+        raise _wrong(_NOTHING, filter)
     for at, (name, args) in enumerate(named):
         _check(ctx, filter, name, args, last=at == len(named) - 1)
     words = parse_qsl(query, keep_blank_values=True)
     if known.name != _MESSAGES:
         if words:
-            raise _wrong(f"{words[0][0]} says nothing here: leave the query out", filter)
+            raise _wrong(f"{words[0][0][:_SHOWN]} says nothing here: leave the query out", filter)
         return known.name if getattr(known, "only", None) or known.name in _WHOLE else str(kind)
     other = next((name for name, _ in words if name not in _TYPE_WORDS), None)
     if other is not None:
-        raise _wrong(f"{other} says nothing here: there is {' and '.join(_TYPE_WORDS)}", filter)
+        raise _wrong(f"{other[:_SHOWN]} says nothing here: there is {' and '.join(_TYPE_WORDS)}", filter)
     types = {value for _, value in words}
     if not types:
         return _MESSAGES
@@ -91,7 +94,9 @@ def _check(ctx: Context, filter: str, name: str, args: tuple[str, ...], *, last:
     """Refuse a part of a path that a webhook cannot keep to, instead of sending more than was asked for."""
     if name == _ACCOUNTS:
         own = ctx.principal.account_id if ctx.principal is not None else ""
-        if len(args) > 1 or (args and (own if args[0] == _OWN else args[0]) != ctx.tenant):
+        if len(args) > 1:
+            raise _wrong(_NOTHING, filter)
+        if args and (own if args[0] == _OWN else args[0]) != ctx.tenant:
             told = "the account is another one than the subscription's: subscribe in that account"
             raise _wrong(told, filter, "not_found")
     elif name in _PEOPLE:
