@@ -78,7 +78,7 @@ async def test_crossbar_in_crossbar(make: Maker) -> None:
     client = await mounted(make, inner, lifespan=False)
     made = await client.put("/account/site/v2/account/devices", {"name": "a"})
     one = made.headers["location"]
-    assert (201, True) == (made.status, one.startswith("/v2/account/site/v2/account/devices/"))
+    assert (201, True) == (made.status, one.startswith(f"/v2/account/site/v2/accounts/{inner_world.customer}/devices/"))
     assert made.data == (await client.get(f"/{one}")).data
     assert (404, []) == (
         (await client.get("/account/site/v2/nowhere")).status,
