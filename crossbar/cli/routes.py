@@ -11,7 +11,7 @@ import rich_click as click
 from ..app import Crossbar
 from ..dialects import Dialect
 from ..dialects.plain import Plain
-from ..dialects.tables import singular
+from ..dialects.paths import singular
 from ..dispatch import Bound, Place
 from ..endpoint import Endpoint
 from ..routes import SOCKET, UNBOUNDED, VERBS

@@ -15,8 +15,9 @@ from ..negotiation import JSON
 from ..reply import Page, Reply, Stream
 from ..stores import Document
 from .fields import Fields
+from .paths import linked, with_words
+from .row_files import as_file
 from .rules import Times
-from .tables import as_file, linked, with_words
 
 if TYPE_CHECKING:
     from ..context import Context

@@ -24,8 +24,9 @@ from ..stores import Document
 from ..target import ALIAS, Noun, Target, is_version, tokenize
 from .crossbar_stream import Sent, next_link, streamed
 from .crossbar_words import envelope_of, listing_words, token_elsewhere, tunnelled
+from .paths import tokens_of
 from .queries import form_of
-from .tables import as_file, tokens_of
+from .row_files import as_file
 
 if TYPE_CHECKING:
     from ..context import Context

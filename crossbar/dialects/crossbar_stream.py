@@ -19,7 +19,7 @@ from ..events import close
 from ..failures import refusal_for
 from ..reply import Stream, Whole
 from ..watch import blame
-from .tables import linked
+from .paths import linked
 
 if TYPE_CHECKING:
     from ..context import Context

@@ -19,9 +19,9 @@ from ..pagination import Listing, PageRequest
 from ..target import Noun, Target, split_path
 from .answering import TOKENS, Answering
 from .fields import Fields, names_in
+from .paths import is_below, singular, tokens_of, version_in
 from .queries import filters_of, form_of, page_of
 from .rules import Rule, Times, put
-from .tables import is_below, singular, tokens_of, version_in
 from .words import Lexicon, Words, filled
 
 if TYPE_CHECKING:

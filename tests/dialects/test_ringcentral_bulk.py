@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from crossbar.testing import World
@@ -180,3 +182,10 @@ async def test_deletion_with_ids_in_the_body(desk: Desk) -> None:
     override = {"x-http-method-override": "DELETE"}
     assert (await desk.ask("POST", f"{DEVICES}/*", [*ids, ids[0]], override)).status == 204
     assert await desk.ids(DEVICES) == []
+
+
+@pytest.mark.parametrize("id", ["x" * 257, "a\r\nX: b", "", None, True, {}])
+async def test_what_is_no_id_in_a_body(desk: Desk, id: Any) -> None:
+    """What could not stand in a path is none in a body either."""
+    refused = await desk.ask("DELETE", "/account/~/device/*", [id])
+    assert (400, "CMN-103") == (refused.status, refused.json()["errorCode"])

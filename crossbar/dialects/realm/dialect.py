@@ -21,10 +21,10 @@ from ...settings import Realm
 from ...stores import Document
 from ...target import Noun, Target, split_path
 from ..answering import TOKENS
+from ..paths import is_below, linked
 from ..plain import Plain
 from ..queries import page_of
 from ..rules import Times
-from ..tables import is_below, linked
 from ..words import Words, words_of
 from . import aliases
 from .errors import sentence_of, word_of

@@ -9,7 +9,7 @@ from ...roles import ADMIN
 from ...routes import Attachment
 from ...target import Noun
 from ..fields import properties_of
-from ..tables import root_of
+from ..paths import root_of
 
 if TYPE_CHECKING:
     from ...context import Context

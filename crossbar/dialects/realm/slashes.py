@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import NotFound, Redirected
 from ..answering import TOKENS
-from ..tables import with_words
+from ..paths import with_words
 from .shapes import is_storage
 
 if TYPE_CHECKING:

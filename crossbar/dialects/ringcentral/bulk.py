@@ -29,6 +29,7 @@ MIXED = "multipart/mixed"
 VENDOR = "application/vnd.ringcentral.multipart+json"
 ALL = "*"
 """What stands in the path where the ids are in the body."""
+_LONGEST = 256
 _VERBS = ("GET", "PUT", "PATCH", "DELETE")
 
 
@@ -145,8 +146,8 @@ def _own_body(item: Any) -> bytes:
 def _as_id(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if not isinstance(value, str) or not value:
-        raise _malformed("each id must be text or a number")
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST or not value.isprintable():
+        raise _malformed(f"each id must be a number, or text of {_LONGEST} characters at most")
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from ..tables import root_of
+from ..paths import root_of
 
 if TYPE_CHECKING:
     from ...context import Context

@@ -10,7 +10,7 @@ from ...context import Context
 from ...endpoint import Endpoint
 from ...errors import BadIdentifier
 from ...reply import Json
-from ..tables import version_in
+from ..paths import version_in
 from .uris import root_of
 
 NOUN = "api_versions"

@@ -1,17 +1,12 @@
-"""What the dialects share: paths out of nouns, and rows as files of the media types that have a renderer."""
+"""Paths and addresses, as dialects take them apart and put them together."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote_plus, urlencode
 
-from .. import renderers
 from ..context import Context
-from ..media.disposition import disposition, field_text, file_name
-from ..reply import Columns, Page, Stream
-from ..stores import Document
 from ..target import Noun
 
 _HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
@@ -22,44 +17,6 @@ TARGET = "!$&'()*+,-./:;=?@_~%"
 def tokens_of(nouns: tuple[Noun, ...]) -> Iterator[str]:
     """The tokens of a path that spells these nouns, encoded."""
     return (quote(token, safe="") for name, args in nouns for token in (name, *args))
-
-
-def as_file(ctx: Context, answer: Any, link: Callable[[Context, str], bytes]) -> None:
-    """Put rows, or one document, into the context as a file of the media type that was chosen.
-
-    `link` makes the value of `Link` for the page that begins at a key.
-    """
-    renderer = ctx.app.renderers[ctx.media_type]()
-    wanted = (field_text(ctx.header(b"x-file-name") or ""), ctx.word("file_name"))
-    name = file_name(wanted, renderer.extension, always=True)
-    ctx.response_headers += [
-        (b"content-type", renderer.content_type.encode()),
-        (b"content-disposition", disposition("attachment", name)),
-    ]
-    if isinstance(answer, Stream | Page):
-        renderers.declare(renderer, answer.columns or _columns(ctx))
-    if isinstance(answer, Stream):
-        ctx.payload = renderers.rendered(ctx, renderer, answer)
-        return
-    if isinstance(answer, Page):
-        rows = answer.rows.parsed()
-        if answer.rows.next is not None:
-            ctx.response_headers.append((b"link", link(ctx, answer.rows.next)))
-    elif isinstance(answer, Document):
-        rows = [answer.data()]
-    else:
-        rows = answer if isinstance(answer, list) else [answer or {}]
-    ctx.blamed = type(renderer)
-    ctx.payload = renderers.piece_of(renderer, rows) + renderers.piece_of(renderer, None)
-    ctx.blamed = None
-
-
-def _columns(ctx: Context) -> Columns | None:
-    """The columns that the endpoint declares for its own listing."""
-    bound = ctx.bound
-    if bound is None or bound.route.operation != "find" or not bound.endpoint.columns:
-        return None
-    return Columns(bound.endpoint.columns, only=True)
 
 
 def with_words(ctx: Context, words: Mapping[str, str], without: frozenset[str] = frozenset()) -> str:
