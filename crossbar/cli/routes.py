@@ -10,8 +10,8 @@ import rich_click as click
 
 from ..app import Crossbar
 from ..dialects import Dialect
-from ..dialects.plain import Plain
 from ..dialects.paths import singular
+from ..dialects.plain import Plain
 from ..dispatch import Bound, Place
 from ..endpoint import Endpoint
 from ..routes import SOCKET, UNBOUNDED, VERBS

@@ -22,7 +22,7 @@ LINES = [
 def test_a_line_for_each_dialect(invoke: Invoke, server: Live, line: str) -> None:
     """Each shows two extensions of the demo data, by the token that the line before them gets."""
     [login] = re.findall(
-        r"^TOKEN=\$\(echo crossbar \| crossbar (.*)\)$", README.read_text(encoding="utf-8"), re.MULTILINE
+        r"^TOKEN=\$\(echo crossbar \| \.venv/bin/crossbar (.*)\)$", README.read_text(encoding="utf-8"), re.MULTILINE
     )
     result = invoke(*shlex.split(login), "--url", server.url, input="crossbar\n")
     token = result.stdout.strip()
