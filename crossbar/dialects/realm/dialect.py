@@ -21,7 +21,7 @@ from ...settings import Realm
 from ...stores import Document
 from ...target import Noun, Target, split_path
 from ..answering import TOKENS
-from ..paths import is_below, linked
+from ..paths import is_below
 from ..plain import Plain
 from ..queries import page_of
 from ..rules import Times
@@ -189,15 +189,6 @@ class RealmDialect(Plain):
         is_token = ctx.bound is not None and ctx.bound.endpoint.name == OAUTH
         return 200 if is_token else super().status(ctx, reply)
 
-    def success(self, ctx: Context, reply: Reply) -> None:
-        """The answer; what was made is at its own path, whatever words and aliases led there."""
-        super().success(ctx, reply)
-        if isinstance(reply.answer, Document) and not reply.location and self._operation(ctx) == "create":
-            *above, last = ctx.nouns()
-            path = self.path(ctx, (*above, Noun(last.name, (*last.args, reply.answer.id))))
-            headers = ctx.response_headers
-            ctx.response_headers = [(name, value if name != b"location" else path.encode()) for name, value in headers]
-
     def shown(self, ctx: Context, reply: Reply) -> Any:
         """The answer as JSON; who is asking, and tokens, in the form that clients look for."""
         told = super().shown(ctx, reply)
@@ -232,9 +223,7 @@ class RealmDialect(Plain):
         asked = ctx.listing().page
         if page is not None and page.total is not None:
             ctx.response_headers.append((b"x-total-count", b"%d" % page.total))
-        if page is not None and page.rows.next is not None:
-            words = self.next_words(ctx, page.rows.next)
-            ctx.response_headers.append((b"link", linked(ctx, words, TOKENS, "next")))
+        rows = super().collection(ctx, rows, page)
         if ctx.raw_path.rstrip(b"/").endswith(f"/{HISTORY}".encode()):
             order = "desc" if asked.descending else "asc"
             return {
