@@ -11,9 +11,10 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import auth, idempotency, passwords, tenants
+from .arrival import arrived
 from .auth import AUTHENTICATORS, Authenticator, Authorizer
 from .compression import compression_of
 from .context import Context
@@ -23,17 +24,17 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.mounting import mounted, side_by_side
 from .endpoint import Endpoint
-from .fields import request_id
-from .health import probe
+from .health import paths_beside, probe
 from .keys import keys_of
-from .life import Life
+from .life import Life, live
 from .limits.counters import Counters
 from .limits.overload import Overload
 from .log import AccessLog
 from .negotiation import CSV, NDJSON
+from .noting import Notes, metrics_of
 from .pagination import StartKeys
+from .pipeline import STAGES
 from .plugins import Changes, Roster
-from .redaction import work_for
 from .registry import Registry
 from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
@@ -42,6 +43,9 @@ from .settings import Settings
 from .stores import Store, merged
 from .walk import walk
 from .watch import Watch, blame
+
+if TYPE_CHECKING:
+    from .gateway.keeping import Keeper
 
 logger = logging.getLogger("crossbar")
 
@@ -100,8 +104,8 @@ class Crossbar:
         self.formats: dict[str, str] = {each.extension: each.media_type for each in rendering}
         self.store = store or _chosen(self.settings, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
-        self._counters = Counters(self.settings, clock)
-        self.admission, self.logins = self._counters.admission, self._counters.logins
+        self.counters = Counters(self.settings, clock)
+        self.admission, self.logins = self.counters.admission, self.counters.logins
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
         self.start_keys: StartKeys
@@ -112,7 +116,14 @@ class Crossbar:
         self._overload = Overload(self.settings.limits.requests)
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
-        self._life = Life(self._open)
+        self.life = Life(self._open)
+        self.metrics = metrics_of(self.settings.metrics)
+        self._notes = Notes(access_log, self.metrics)
+        self._paths_beside = paths_beside(self.settings)
+        self.draining = False
+        self.gateway: Keeper | None = None
+        if self.settings.route or self.settings.upstream or self.settings.gateway.trusted:
+            self._govern()
 
     # What is served.
 
@@ -121,16 +132,16 @@ class Crossbar:
         if scope["type"] == "http":
             await self._serve(scope, receive, send)
         elif scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await live(self, receive, send)
         elif scope["type"] == "websocket":
             await self._converse(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ctx = self._arrived(scope, receive, send)
-        if ctx.raw_path == b"/livez" or ctx.raw_path == b"/readyz":
-            await probe(self, ctx.raw_path, send)
+        ctx = arrived(self, scope, receive, send)
+        if ctx.raw_path in self._paths_beside:
+            await probe(self, ctx, send)
             return
-        if self._life.loop is not asyncio.get_running_loop():
+        if self.life.loop is not asyncio.get_running_loop():
             await walk(ctx, (self.open_late,))
         if len(self.watch.running) >= self._overload.most:
             self._overload.shed(ctx)
@@ -142,13 +153,16 @@ class Crossbar:
                 if not ctx.status:
                     self.watch.begin(ctx, ctx.started)
                     try:
-                        await walk(ctx)
+                        stages = registry.gateway.stages(ctx) if registry.gateway is not None else None
+                        await walk(ctx, stages or STAGES)
                     finally:
                         given_up = self.watch.end(ctx)
                 walked = time.perf_counter() - ctx.started
                 if not given_up:
                     await respond(ctx, receive, send)
             finally:  # also when an exception passes through to the host
+                if ctx.matched is not None:
+                    await ctx.matched.end()
                 for endpoint, _ in ctx.resolved:
                     if "finish" in endpoint.overrides:
                         await finish(ctx)
@@ -159,15 +173,15 @@ class Crossbar:
                 registry.retired()
         if walked > self._slow:
             logger.warning("slow: %.1f s in %s (request %s)", walked, blame(ctx), ctx.request_id)
-        self._log(ctx)
+        self._notes.finished(ctx)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a WebSocket."""
         # PERF: what only WebSockets need is imported when the first of them comes.
         from .sockets import converse
 
-        ctx = self._arrived(scope, receive, send)
-        if self._life.loop is not asyncio.get_running_loop():
+        ctx = arrived(self, scope, receive, send)
+        if self.life.loop is not asyncio.get_running_loop():
             await walk(ctx, (self.open_late,))
         if len(self.watch.running) >= self._overload.most:
             self._overload.shed(ctx)
@@ -179,36 +193,7 @@ class Crossbar:
             registry.active -= 1
             if not registry.active and registry.retired is not None:
                 registry.retired()
-        self._log(ctx)
-
-    def _arrived(self, scope: Scope, receive: Receive, send: Send) -> Context:
-        """The context of a request, with the path below the place where the application is mounted."""
-        ctx = Context(self, scope, self.clock())
-        ctx.started = time.perf_counter()
-        ctx.receive = receive
-        ctx.send = send
-        work_for(ctx)
-        # NOTE: a host may have shortened the path without a word in `root_path`.
-        if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
-            ctx.descend()
-        ctx.request_id = request_id(ctx.headers.get(b"x-request-id"))
-        return ctx
-
-    def _log(self, ctx: Context) -> None:
-        """Write the line of a finished request, if there is a log for it."""
-        if self.access_log is not None:
-            client = ctx.scope.get("client")
-            self.access_log.add(
-                ctx.started_at,
-                client[0] if client else "",
-                ctx.method,
-                ctx.scope["path"],
-                ctx.status,
-                ctx.reason,
-                time.perf_counter() - ctx.started,
-                ctx.request_id,
-                ctx.agent(),
-            )
+        self._notes.finished(ctx)
 
     # The life of the application.
 
@@ -226,11 +211,11 @@ class Crossbar:
 
         CrossbarError if they are open on another event loop, which is not closed.
         """
-        await self._life.start()
+        await self.life.start()
 
     async def stop(self) -> None:
         """Close what `start` opened; what was acknowledged is safe. It can be started again."""
-        await self._life.stop()
+        await self.life.stop()
 
     async def open_late(self, ctx: Context) -> None:
         """Start with the first request, where no lifespan was run; a failure to start is answered like any other."""
@@ -243,7 +228,7 @@ class Crossbar:
             opening.callback(self.access_log.flush)
         opening.push_async_callback(self.store.close)
         opening.callback(self.hasher.close)
-        opening.enter_context(self._counters)
+        opening.enter_context(self.counters)
         opening.callback(self.watch.stop)
         if self.compression is not None:
             opening.callback(self.compression.close)
@@ -252,26 +237,32 @@ class Crossbar:
         self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
         self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
         await opening.enter_async_context(self.changes.running())
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await self.start()
-        except Exception as error:
-            logger.error("%s", error)
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self.stop()
-        await send({"type": "lifespan.shutdown.complete"})
+        if self.gateway is not None:
+            await opening.enter_async_context(self.gateway.running())
+        if self.metrics is not None:
+            self.metrics.watch_requests(lambda: self.registry.active)
+            await opening.enter_async_context(self.metrics.running())
 
     async def open_kinds(self, instead: Iterable[Endpoint] = ()) -> None:
         """Make the store ready for the documents of all endpoints, with these in the place of those of their names."""
         named = self.registry.names | {each.name: each for each in instead}
         await self.store.open(merged((*auth.KINDS, idempotency.KIND, *[k for e in named.values() for k in e.kinds()])))
 
+    def _govern(self) -> None:
+        # PERF: what only a gateway needs is imported where there is one.
+        from .gateway.keeping import govern, keeper_of
+
+        govern(self, keeper_of(self))
+        self.registry = self.plugins.registry()
+
     # What stages and dialects ask of it.
+
+    async def within(self, ctx: Context) -> Any:
+        """The data of what a local module answers to a request inside of another one; see `inner`."""
+        # PERF: few requests have others in them.
+        from .inner import within
+
+        return await within(ctx)
 
     def timestamp(self, at: float) -> str:
         """The second as ISO 8601; the text is made once a second."""

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .dispatch import Bound
     from .endpoint import Endpoint
+    from .gateway.matched import Matched
     from .idempotency import Once
     from .limits.buckets import Charge
     from .media.incoming import File
-    from .mounted import Handover
+    from .mounted import Handover, Outlet
     from .pagination import Listing
     from .registry import Registry
     from .reply import Answer, Reply
@@ -70,6 +71,7 @@ class Context:
         "headers",
         "late",
         "listing_asked",
+        "matched",
         "media_type",
         "method",
         "once",
@@ -169,7 +171,9 @@ class Context:
         self.reason = ""
         self.response_headers: Headers = []
         self.payload: bytes | AsyncIterator[bytes] = b""
-        self.handover: Handover | None = None
+        self.handover: Handover | Outlet | None = None
+        # What the gateway knows of it, if a route of its matches.
+        self.matched: Matched | None = None
         # What it took from which token bucket, once that has been settled.
         self.charge: Charge | None = None
 

@@ -77,6 +77,8 @@ class Endpoint:
     """Tokens that its operations and actions take, by the names of their methods, where that is not one."""
     own_basic: ClassVar[bool] = False
     """Whether `Authorization: Basic` has a meaning of its own here, and is no login of a user."""
+    own_login: ClassVar[bool] = False
+    """Whether its `authenticate` alone says who is asking, and no authenticator is asked before it."""
     public: ClassVar[bool] = False
     """Whether it answers anybody, so that what one token is good for does not matter."""
     raw: ClassVar[bool] = False
@@ -108,6 +110,9 @@ class Endpoint:
     async def lifespan(self, app: Crossbar) -> AsyncIterator[None]:
         """Hold what the endpoint needs while the server runs."""
         yield
+
+    def match(self, ctx: Context) -> None:
+        """Look at a request for a `raw` endpoint whose path is read, before anybody is asked for; refuse nothing."""
 
     async def authenticate(self, ctx: Context) -> Principal | None:
         """Vouch for a caller whom no authenticator knows, None to have no opinion."""

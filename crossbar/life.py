@@ -9,9 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import TYPE_CHECKING
 
 from .errors import CrossbarError
+
+if TYPE_CHECKING:
+    from .app import Crossbar
+    from .mounted import Receive, Send
 
 logger = logging.getLogger("crossbar")
 
@@ -44,6 +49,12 @@ class Life:
                 self._held = opening.pop_all()
             self.loop = self._owner
 
+    async def hold(self, manager: AbstractAsyncContextManager[object]) -> None:
+        """Enter one more thing, which is left when everything is closed; only while it is open."""
+        async with self._taken_over():
+            if self._held is not None:
+                await self._held.enter_async_context(manager)
+
     async def stop(self) -> None:
         """Close it, if it is open; it can be opened again."""
         async with self._taken_over():
@@ -73,3 +84,18 @@ class Life:
             if here:
                 raise
             logger.warning("what a closed event loop has left open was not closed in order", exc_info=True)
+
+
+async def live(app: Crossbar, receive: Receive, send: Send) -> None:
+    """Speak ASGI's lifespan protocol for an application."""
+    await receive()
+    try:
+        await app.start()
+    except Exception as error:
+        logger.error("%s", error)
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await app.stop()
+    await send({"type": "lifespan.shutdown.complete"})

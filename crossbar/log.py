@@ -1,38 +1,52 @@
 """The log: one line a request, written in batches off the hot path; everything else through `logging`.
 
-Query strings, tokens and bodies never reach the line of a request. What goes through `logging` passes a
-`RedactingFormatter`: secrets are taken out, control characters escaped, lengths bounded, and nothing is ever raised.
+Query strings, tokens and bodies never reach the line of a request, be it text or JSON. What goes through `logging`
+passes a `RedactingFormatter`: secrets are taken out, control characters escaped, lengths bounded, and nothing is ever
+raised.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal, TextIO
+
+import orjson
 
 from .redaction import of_present, redacted
 
 FLUSH_SECONDS = 0.2
 FLUSH_LINES = 2_000
 LONGEST = 2_048
-_KEYS = re.compile(r"[0-9a-fA-F]{64,}")
 """Characters of a message, and of each line of a traceback."""
 MOST_LINES = 400
 _LOOKED_AT = 65_536
 _INDENT = "\n    "
+_KEYS = re.compile(r"[0-9a-fA-F]{64,}")
+_NOT_ASCII = re.compile(r"[^ -~]")
+_IN_TEXT = ("route", "upstream", "target", "tries")
 
-Line = tuple[float, str, str, str, int, str, float, str, str]
+Plain = tuple[float, str, str, str, int, str, float, str, str]
+Line = Plain | tuple[*Plain, Mapping[str, Any]]
+"""What is known of a request, in the order of the arguments of `AccessLog.add`."""
 
 
 class AccessLog:
-    """Collects what is known of finished requests and writes it a few times a second, many lines at once."""
+    """Collects what is known of finished requests and writes it a few times a second, many lines at once.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    As `text`, a line is for people; as `json` it is one JSON object, in ASCII only, with everything that is known.
+    """
+
+    def __init__(self, stream: TextIO | None = None, format: Literal["text", "json"] = "text") -> None:
         self._stream = stream
+        self._written = _as_json if format == "json" else _as_text
         self._lines: list[Line] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -47,9 +61,15 @@ class AccessLog:
         seconds: float,
         request_id: str,
         agent: str = "",
+        more: Mapping[str, Any] | None = None,
     ) -> None:
-        """Remember one finished request; `agent` is what the client calls itself."""
-        self._lines.append((at, client, method, path, status, reason, seconds, request_id, agent))
+        """Remember one finished request.
+
+        `agent` is what the client calls itself. `more` holds facts by their names, None for those that are not known:
+        JSON has all of them, text the route, the upstream, its target, and the number of tries.
+        """
+        line = (at, client, method, path, status, reason, seconds, request_id, agent)
+        self._lines.append((*line, more) if more else line)
         if len(self._lines) >= FLUSH_LINES:
             self.flush()
         elif self._timer is None:
@@ -65,34 +85,91 @@ class AccessLog:
             return
         stream = self._stream or sys.stderr
         try:
-            stream.write("".join([_written(line) for line in lines]))
+            stream.write("".join([self._written(line) for line in lines]))
             stream.flush()
         except (OSError, ValueError):
             pass
 
 
-def _written(line: Line) -> str:
-    at, client, method, path, status, reason, seconds, request_id, agent = line
+def _as_text(line: Line) -> str:
+    at, client, method, path, status, reason, seconds, request_id, agent, *more = line
+    shown = _ascii(_hidden(path))
+    took = f"{seconds * 1000:.1f}ms"
+    written = f"{_clock(int(at))}Z {client or '-'} {method[:32]} {shown[:512]} {status} {took} {reason[:128] or '-'}"
+    written = f"{written} {request_id}"
+    for facts in more:
+        told = [(name, facts.get(name)) for name in _IN_TEXT]
+        written += "".join([f" {name}={fact}" for name, fact in told if fact is not None])
+    called = _ascii(_hidden_agent(agent))[:128].replace('"', "'")
+    return f'{escaped(written)} "{called}"\n' if agent else f"{escaped(written)} -\n"
+
+
+def _as_json(line: Line) -> str:
+    at, client, method, path, status, reason, seconds, request_id, agent, *more = line
+    # NOTE: by way of microseconds, since the nearest number to 0.29 seconds is a little less than 290 milliseconds.
+    second, micros = divmod(round(at * 1_000_000), 1_000_000)
+    facts: dict[str, Any] = {
+        "time": f"{_clock(second)}.{micros // 1000:03}Z",  # RFC 3339
+        "client": client,
+        "method": method[:32],
+        "path": _hidden(path)[:512],
+        "status": status,
+        "seconds": round(seconds, 6),
+        "reason": reason[:128] or None,
+        "request_id": request_id,
+        "agent": _hidden_agent(agent)[:128],
+    }
+    for others in more:
+        facts |= {name: _plain(fact) for name, fact in others.items()}
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    try:
+        written = orjson.dumps(known).decode()
+    except TypeError:  # half of a surrogate pair, or a number that is too large
+        written = json.dumps(known)
+    if not written.isascii() or "\x7f" in written:
+        written = _NOT_ASCII.sub(_as_escape, written)
+    return f"{written}\n"
+
+
+def _plain(fact: Any) -> Any:
+    """A fact as JSON has it: a number, or a text without secrets that is not too long."""
+    if fact is None or isinstance(fact, int):
+        return fact
+    return round(fact, 6) if isinstance(fact, float) else _hidden(str(fact))[:512]
+
+
+def _as_escape(found: re.Match[str]) -> str:
+    """A character as JSON escapes it (RFC 8259, 7)."""
+    units = found[0].encode("utf-16-be")
+    return "".join([f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)])
+
+
+# PERF: the lines of a second share their clock, and those of a client what it calls itself.
+@lru_cache(maxsize=4)
+def _clock(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+@lru_cache(maxsize=128)
+def _hidden_agent(agent: str) -> str:
+    """What a client calls itself, without secrets."""
+    if "=" in agent or "eyJ" in agent or len(agent) >= 64:
+        return _KEYS.sub("***", redacted(agent[:LONGEST]))
+    return agent
+
+
+def _hidden(path: str) -> str:
+    """A path without secrets."""
     # NOTE: a client that encodes the `?` writes its query, with the token in it, into the path.
     if "=" in path or "eyJ" in path:
         path = redacted(path[:LONGEST])
     if len(path) >= 64:
         path = _KEYS.sub("***", path[:LONGEST])  # an API key that was put into the path by mistake
-    clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
-    shown = path if path.isprintable() and path.isascii() else ascii(path)[1:-1]
-    took = f"{seconds * 1000:.1f}ms"
-    written = f"{clock}Z {client or '-'} {method[:32]} {shown[:512]} {status} {took} {reason[:128] or '-'} {request_id}"
-    return f"{escaped(written)} {_agent(agent)}\n"
+    return path
 
 
-def _agent(agent: str) -> str:
-    """What a client calls itself, in quotes; `-` for one that does not say."""
-    if not agent:
-        return "-"
-    if "=" in agent or "eyJ" in agent or len(agent) >= 64:
-        agent = _KEYS.sub("***", redacted(agent[:LONGEST]))
-    shown = agent if agent.isprintable() and agent.isascii() else ascii(agent)[1:-1]
-    return '"' + escaped(shown[:128]).replace('"', "'") + '"'
+def _ascii(text: str) -> str:
+    return text if text.isprintable() and text.isascii() else ascii(text)[1:-1]
 
 
 class RedactingFormatter(logging.Formatter):

@@ -24,6 +24,9 @@ AsgiApp = Callable[
     [MutableMapping[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]
 ]
 
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
 # What a host of Starlette's kind notes about its own routes; an application that finds it would make links with them.
 _OF_THE_HOST = frozenset({"app", "app_root_path", "endpoint", "path_params", "router"})
 _REQUEST_ID = b"x-request-id"
@@ -34,6 +37,14 @@ class Handover(NamedTuple):
 
     app: AsgiApp
     scope: MutableMapping[str, Any]
+
+
+class Outlet:
+    """An answer that writes itself to the client, head and all; the fields in `ctx.response_headers` go with it."""
+
+    async def send(self, ctx: Context, receive: Receive, send: Send) -> None:
+        """Send the response, to its end or to where it breaks off; nothing that goes wrong is raised."""
+        raise NotImplementedError
 
 
 class Mounted(Endpoint):

@@ -46,6 +46,7 @@ def _refuse_several(headers: Iterable[tuple[bytes, bytes]]) -> None:
 def open_raw(ctx: Context) -> None:
     """Leave body and query to the endpoint; only the token is looked for in them."""
     limits = ctx.app.settings.limits
+    ctx.registry.names[ctx.target.nouns[-1].name].match(ctx)
     # NOTE: words of the endpoint's own may be wrong in the eyes of the dialect, and mean something else to it.
     with suppress(BadRequest):
         ctx.query = dict(parse_query(ctx.query_string, most=limits.query_words, longest=limits.query_word))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from .auth import ANONYMOUS, permitted, vouched
+from .auth import ANONYMOUS, permitted
 from .conditional import listed, refuse_stale
 from .context import Context, parse_query
 from .dialects import choose
@@ -20,7 +20,6 @@ from .endpoint import Endpoint
 from .errors import (
     MethodNotAllowed,
     NotAcceptable,
-    Unauthorized,
     UnsupportedMediaType,
 )
 from .fields import fit
@@ -29,7 +28,7 @@ from .jsonp import refuse_bad_callback
 from .limits.admission import charge
 from .media.incoming import wrong_type
 from .media.uploads import is_upload, receive, refuse_type
-from .mounted import Handover
+from .mounted import Handover, Outlet
 from .negotiation import JSON, essence, ranges_over
 from .negotiation import choose as choose_media_type
 from .opening import has_body, open_raw, open_with_body, refuse_oversize
@@ -37,6 +36,7 @@ from .rendering import begin, location, rendered_by, unwrapped
 from .reply import EVENT_STREAM, Blob, Reply, Stream
 from .roles import confine, limited, refuse_foreign
 from .stores import Document
+from .vouching import ask, asks_alone
 
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -79,33 +79,12 @@ def authenticate(ctx: Context) -> Awaitable[None] | None:
         return None
     ctx.version = ctx.app.store.version()
     # PERF: a token that was checked at this version of the store needs no waiting, unless somebody is asked before it.
-    if ctx.token is not None and ctx.app.trusts_tokens_first:
+    if ctx.token is not None and ctx.app.trusts_tokens_first and not asks_alone(ctx):
         principal = ctx.app.tokens.remembered(ctx.token, ctx.version)
         if principal is not None:
             ctx.principal = principal
             return None
-    return _authenticate(ctx)
-
-
-async def _authenticate(ctx: Context) -> None:
-    refusal = Unauthorized()
-    try:
-        for authenticator in ctx.app.authenticators:
-            ctx.blamed = authenticator
-            ctx.principal = vouched(await authenticator(ctx))
-            if ctx.principal is not None:
-                ctx.blamed = None
-                return
-    except Unauthorized as refused:
-        # NOTE: clients send an old token along when they log in again; only the endpoint can say whether that matters.
-        refusal = refused
-    endpoint = ctx.registry.names.get(ctx.target.nouns[-1].name) if ctx.target.nouns else None
-    if endpoint is not None and "authenticate" in endpoint.overrides:
-        ctx.blamed = endpoint
-        ctx.principal = vouched(await endpoint.authenticate(ctx))
-    ctx.blamed = None
-    if ctx.principal is None:
-        raise refusal
+    return ask(ctx)
 
 
 def spread(ctx: Context) -> Awaitable[None] | None:
@@ -273,7 +252,7 @@ def render(ctx: Context) -> Awaitable[None] | None:
         ctx.response_headers.append((b"location", location(ctx, answer.id)))
     if reply.location:
         ctx.response_headers.append((b"location", ctx.dialect.path(ctx, reply.location).encode()))
-    if isinstance(answer, (Blob, Handover)) or (isinstance(answer, Stream) and answer.media_type):
+    if isinstance(answer, (Blob, Handover, Outlet)) or (isinstance(answer, Stream) and answer.media_type):
         return unwrapped(ctx, reply, answer)
     if "render" in bound.endpoint.overrides:
         return rendered_by(bound.endpoint, ctx, reply)

@@ -23,6 +23,7 @@ from .target import ALIAS, Noun, Target, is_version, tokenize
 if TYPE_CHECKING:
     from .auth import Principal
     from .context import Context
+    from .gateway.plain import Routes
     from .hooks import Hooks
 
 
@@ -99,6 +100,8 @@ class Registry:
         # The first words of actions that are names of endpoints too, by the noun that they belong to.
         self.literals: dict[str, frozenset[str]] = {}
         self.hooks: Hooks | None = None
+        # Plain routes of a gateway, which are found before and beside the dialects.
+        self.gateway: Routes | None = None
         self.active = 0
         self.retired: Callable[[], None] | None = None
         self._dispatch: dict[str, dict[str, Dispatch]] = {}
@@ -140,7 +143,10 @@ class Registry:
         """What answers where, by the name of the noun, in the verbs of a dialect."""
         found = self._dispatch.get(wording.name)
         if found is None:
-            found = {name: Dispatch(endpoint, wording) for name, endpoint in self.names.items()}
+            # NOTE: what takes requests as they are takes them with any method, whatever that means in a dialect.
+            found = {
+                name: Dispatch(endpoint, CROSSBAR if endpoint.raw else wording) for name, endpoint in self.names.items()
+            }
             self._dispatch[wording.name] = found
         return found
 

@@ -12,7 +12,7 @@ from .endpoint import Endpoint
 from .errors import StoreError, Unauthorized
 from .events import close
 from .media.downloads import content_type, deliver
-from .mounted import Handover
+from .mounted import Handover, Outlet
 from .reply import EVENT_STREAM, Blob, Reply, Stream, Whole
 from .target import Noun
 
@@ -25,12 +25,12 @@ RECHECK_SECONDS = 60.0
 _AS_IT_COMES = (b"x-accel-buffering", b"no")
 
 
-def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover) -> Awaitable[None] | None:
+def unwrapped(ctx: Context, reply: Reply, answer: Blob | Stream | Handover | Outlet) -> Awaitable[None] | None:
     """Leave an answer that has a form of its own without an envelope, whatever the dialect."""
     creates = ctx.bound is not None and ctx.bound.route.operation == "create"
     ctx.status = reply.status or (201 if creates else 200)
     ctx.response_headers.extend(reply.headers)
-    if isinstance(answer, Handover):
+    if isinstance(answer, Handover | Outlet):
         ctx.handover = answer
         return None
     if isinstance(answer, Blob):

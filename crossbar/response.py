@@ -16,6 +16,7 @@ from .context import Context
 from .errors import Fault
 from .events import close
 from .fields import Fields, publish, secure, vary
+from .mounted import Handover
 from .walk import overdue, refuse
 from .watch import blame, is_failure
 
@@ -36,10 +37,14 @@ async def respond(ctx: Context, receive: Receive, send: Send) -> None:
     if url:
         publish(headers, ctx.root_path, url)
     app = ctx.app
-    if app.cors is not None:
-        app.cors.mark(ctx, headers)
+    cors = app.cors if ctx.matched is None else ctx.matched.route.cors or app.cors
+    if cors is not None:
+        cors.mark(ctx, headers)
     if ctx.handover is not None:
-        await _hand_over(ctx, receive, send)
+        if isinstance(ctx.handover, Handover):
+            await _hand_over(ctx, ctx.handover, receive, send)
+        else:
+            await ctx.handover.send(ctx, receive, send)
         return
     secure(headers)
     if ctx.query and jsonp.WORD in ctx.query and app.settings.server.jsonp:
@@ -93,9 +98,8 @@ async def finish(ctx: Context) -> None:
         ctx.blamed = None
 
 
-async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
+async def _hand_over(ctx: Context, handover: Handover, receive: Receive, send: Send) -> None:
     """Let another application answer; the request id goes along, and its status into the log."""
-    assert ctx.handover is not None
     started = False
 
     async def observed(message: Message) -> None:
@@ -107,7 +111,7 @@ async def _hand_over(ctx: Context, receive: Receive, send: Send) -> None:
         await send(message)
 
     try:
-        await ctx.handover.app(ctx.handover.scope, receive, observed)
+        await handover.app(handover.scope, receive, observed)
         if started:
             return
         logger.error("the application of %s gave no answer (request %s)", blame(ctx), ctx.request_id)

@@ -15,7 +15,7 @@ from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
 from .events import end
 from .fields import secure
 from .limits.admission import charge
-from .pipeline import authenticate, authorize, open_request, resolve, tokenize
+from .pipeline import Stage, authenticate, authorize, open_request, resolve, tokenize
 from .rendering import RECHECK_SECONDS
 from .routes import SOCKET
 from .walk import overdue, refuse, walk
@@ -32,7 +32,7 @@ async def converse(ctx: Context) -> None:
     if not ctx.status:
         ctx.app.watch.begin(ctx, ctx.started)
         try:
-            await walk(ctx, STAGES)
+            await walk(ctx, _stages_of(ctx))
         finally:
             ctx.app.watch.end(ctx)
     if ctx.status:
@@ -77,6 +77,16 @@ async def hooks_before(ctx: Context) -> None:
     """Has a hook of another module something against it?"""
     if ctx.registry.hooks is not None and ctx.bound is not None:
         await ctx.registry.hooks.before(ctx, ctx.bound)
+
+
+def _stages_of(ctx: Context) -> tuple[Stage, ...]:
+    """The stages of a handshake: shorter ones for a plain route of the gateway."""
+    routes = ctx.registry.gateway
+    if routes is None or routes.stages(ctx) is None:
+        return STAGES
+    from .gateway.plain import ROUTED_SOCKETS
+
+    return (refuse_foreign, *ROUTED_SOCKETS)
 
 
 STAGES = (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, charge, authorize, hooks_before)

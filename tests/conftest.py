@@ -19,6 +19,7 @@ ORDER = (
         "contract",
         "embedding",
         "protocol",
+        "gateway",
         "cli",
     ),
     "clients",

@@ -114,6 +114,11 @@ def test_every_error_of_the_package_is_in_the_tree() -> None:
         "crossbar.cli.output.Failure",
         "crossbar.cli.schema_reading.TooIntricate",
         "crossbar.context.Answered",
+        "crossbar.gateway.guard.ClientGone",
+        "crossbar.gateway.guard.Overdue",
+        "crossbar.gateway.policy.PolicyError",
+        "crossbar.gateway.transport.Broken",
+        "crossbar.gateway.transport.NotInTime",
         "crossbar.protocol.head.Refused",
     }
     outside = set()

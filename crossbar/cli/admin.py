@@ -21,11 +21,12 @@ from typing import Any
 import orjson
 
 from ..app import Crossbar
-from ..errors import CrossbarError
+from ..errors import CrossbarError, PluginError, SettingsError
 from ..plugins import Outcome
 from ..settings import Settings
 from .facts import facts_of
-from .output import Failure
+from .output import Failure, shown
+from .reloading import KEPT, Origin, Reloading
 
 logger = logging.getLogger("crossbar")
 
@@ -73,7 +74,7 @@ def prepare(folder: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Take away the sockets, the state and the counts that stand in the folder."""
-    for path in [*folder.glob("*.sock"), folder / _STATE, folder / COUNTS]:
+    for path in [*folder.glob("*.sock"), folder / _STATE, folder / COUNTS, folder / KEPT]:
         path.unlink(missing_ok=True)
 
 
@@ -88,10 +89,13 @@ def remove(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def administered(app: Crossbar, folder: Path) -> AsyncIterator[None]:
-    """Take commands for this process while the block runs; modules that were stopped in its siblings are stopped."""
+async def administered(app: Crossbar, folder: Path, origin: Origin | None = None) -> AsyncIterator[None]:
+    """Take commands for this process while the block runs; modules that were stopped in its siblings are stopped.
+
+    `origin` is where its settings came from, and come from again.
+    """
     path = folder / f"{os.getpid()}.sock"
-    server = await asyncio.start_unix_server(_Commands(app, folder).talk, path, limit=_LONGEST_LINE)
+    server = await asyncio.start_unix_server(_Commands(app, folder, origin).talk, path, limit=_LONGEST_LINE)
     try:
         path.chmod(0o600)
         for name in _stopped(folder):
@@ -107,9 +111,10 @@ async def administered(app: Crossbar, folder: Path) -> AsyncIterator[None]:
 class _Commands:
     """What can be asked of one process."""
 
-    def __init__(self, app: Crossbar, folder: Path) -> None:
+    def __init__(self, app: Crossbar, folder: Path, origin: Origin | None) -> None:
         self._app = app
         self._folder = folder
+        self._reloading = Reloading(app, origin, folder) if origin is not None else None
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one command, of the same user or root."""
@@ -133,6 +138,10 @@ class _Commands:
         asked = orjson.loads(line)
         if asked["do"] == "list":
             return {"ok": True, "modules": [facts_of(plugin) for plugin in self._app.plugins.plugins]}
+        if asked["do"] == "targets":
+            return {"ok": True, "targets": self._targets()}
+        if asked["do"] in ("try", "configure"):
+            return await self._configure(asked["do"], asked.get("name", ""))
         try:
             outcomes = await doing[asked["do"]](asked["name"])
         except CrossbarError as error:
@@ -141,6 +150,31 @@ class _Commands:
         for outcome in outcomes:
             logger.info("admin: %s %s", outcome.name, outcome.did)
         return {"ok": all(each.did != "failed" for each in outcomes), "outcomes": [[*each] for each in outcomes]}
+
+    def _targets(self) -> list[dict[str, Any]]:
+        """What is known of the targets of the gateway, if there is one."""
+        gateway = self._app.gateway
+        return [] if gateway is None else [{"upstream": name, **state} for name, state in gateway.targets()]
+
+    async def _configure(self, do: str, digest: str) -> dict[str, Any]:
+        """Try out the configuration as it is now, or take it over."""
+        metrics = self._app.metrics
+        try:
+            if self._reloading is None:
+                raise PluginError("this server has no configuration that could be loaded again: start it anew")
+            if do == "try":
+                return {"ok": True, **self._reloading.try_out()}
+            await self._reloading.carry_out(digest)
+        except CrossbarError as error:
+            faults = [*map(shown, error.faults)] if isinstance(error, SettingsError) else [str(error)]
+            logger.error("reload: the old configuration goes on: %s", "; ".join(faults))
+            if metrics is not None:
+                metrics.reloaded(False)
+            return {"ok": False, "faults": faults}
+        logger.info("reload: a new configuration is in force")
+        if metrics is not None:
+            metrics.reloaded(True)
+        return {"ok": True}
 
     async def _reload(self, name: str) -> list[Outcome]:
         if name:

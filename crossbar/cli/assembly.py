@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -15,12 +14,10 @@ from ..app import Crossbar
 from ..dialects import words
 from ..errors import SettingsError
 from ..log import AccessLog
-from ..settings import Settings, from_environment
+from ..settings import Settings, from_environment, only_table
 from ..stores import Store
-from .output import Failure
+from .output import Failure, shown
 from .served import Served
-
-_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,10 +34,23 @@ def store_option(command: Command) -> Command:
     return click.option("--store", metavar="URL", help="Where documents live, such as sqlite:///crossbar.db.")(command)
 
 
-def load_settings(config: str | None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of file, environment and options; all that is wrong with them at once, as a Failure."""
+def load_settings(config: str | None, overrides: Mapping[str, Any] | None = None, *, lenient: bool = False) -> Settings:
+    """The settings of file, environment and options; all that is wrong with them at once, as a Failure.
+
+    A `lenient` command only wants to know which server is meant, and takes the rest for the server's business.
+    """
     try:
         return from_environment(config, overrides)
+    except SettingsError as error:
+        if lenient:
+            return addressed(config, overrides)
+        raise wrong(error) from None
+
+
+def addressed(config: str | None, overrides: Mapping[str, Any] | None) -> Settings:
+    """Where the server listens by a file that has faults elsewhere; a Failure if not even that can be read of it."""
+    try:
+        return only_table("server", config, overrides)
     except SettingsError as error:
         raise wrong(error) from None
 
@@ -58,7 +68,8 @@ def assemble(settings: Settings, store: Store | None = None) -> tuple[Crossbar, 
 
 def assemble_served(settings: Settings) -> tuple[Served, list[str]]:
     """The same for an application that serves, with what stands beside it then."""
-    return _made(lambda: Served(settings, access_log=AccessLog() if settings.log.access else None))
+    access_log = AccessLog(format=settings.log.format) if settings.log.access else None
+    return _made(lambda: Served(settings, access_log=access_log))
 
 
 App = TypeVar("App", bound=Crossbar)
@@ -104,11 +115,6 @@ async def closed_after(app: Crossbar) -> AsyncIterator[None]:
     finally:
         await app.stop()
         await app.store.close()
-
-
-def shown(text: str) -> str:
-    """The text without the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1***@", text)
 
 
 def spare_the_collector() -> None:

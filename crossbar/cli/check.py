@@ -9,8 +9,8 @@ import rich_click as click
 from ..errors import SchemaError, SettingsError
 from ..settings import from_environment, known_keys
 from ..stores.choose import store_at
-from .assembly import assemble_unopened, config_option, doubts, shown
-from .output import Failure, echo, print_json
+from .assembly import assemble_unopened, config_option, doubts
+from .output import Failure, echo, print_json, shown
 
 Fault = tuple[str, str]
 """What was checked, and what is wrong with it."""

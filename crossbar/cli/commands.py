@@ -25,6 +25,9 @@ COMMANDS = {
     "check": "check",
     "call": "call",
     "token": "token",
+    "key": "key",
+    "reload": "reload",
+    "targets": "targets",
 }
 """The name of each command, and the file of this package that holds it."""
 

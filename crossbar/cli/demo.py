@@ -16,8 +16,8 @@ from ..app import Crossbar
 from ..demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe, load_recipe
 from ..demo.loading import Tell, demo_client, load_demo
 from ..errors import CrossbarError
-from .assembly import assemble, closed_after, config_option, load_settings, shown, store_option
-from .output import Failure, echo
+from .assembly import assemble, closed_after, config_option, load_settings, store_option
+from .output import Failure, echo, shown
 
 
 @click.command("demo", short_help="Load the demo data.")

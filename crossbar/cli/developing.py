@@ -22,9 +22,9 @@ from ..demo.loading import demo_of, has_accounts, load_demo
 from ..errors import CrossbarError
 from ..plugins import Outcome
 from ..settings import Settings
-from .assembly import assemble_served, closed_after, shown
+from .assembly import assemble_served, closed_after
 from .listening import BACKLOG, bound, is_loopback, url_of
-from .output import Failure, echo
+from .output import Failure, echo, shown
 from .serving import admin_of, leave, serving_options
 
 try:

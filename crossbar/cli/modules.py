@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -71,7 +72,7 @@ def _assembled(settings: Settings) -> list[dict[str, Any]]:
 
 def _running(settings: Settings) -> list[dict[str, Any]]:
     """What the first process of the running server has, sorted by name."""
-    answer = next(admin.ask(_folder(settings), {"do": "list"}))
+    answer = next(admin.ask(folder_in(settings), {"do": "list"}))
     return sorted(answer["modules"], key=lambda one: str(one["name"]))
 
 
@@ -139,7 +140,7 @@ def start(settings: Settings, name: str) -> None:
 
 def _do(settings: Settings, what: str, name: str) -> None:
     """Have every process do it, and say what became of it in each; what the first refuses, no other is asked."""
-    for answer in admin.ask(_folder(settings), {"do": what, "name": name}):
+    for answer in admin.ask(folder_in(settings), {"do": what, "name": name}):
         process = f"process {answer['pid']}"
         for module, did, why in answer.get("outcomes", ()):
             echo(f"{process}: {module} {did}" + (f": {why}" if why else ""))
@@ -147,7 +148,8 @@ def _do(settings: Settings, what: str, name: str) -> None:
             raise Failure(f"{process}: {answer.get('error', 'not everything could be loaded')}")
 
 
-def _folder(settings: Settings) -> Any:
+def folder_in(settings: Settings) -> Path:
+    """The folder of the admin sockets of a server with these settings; Failure if it has none."""
     folder = admin.folder_of(settings, settings.server.port)
     if folder is None:
         raise Failure('the server has no admin address: server.admin is "off"', 2)

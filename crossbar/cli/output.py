@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ import orjson
 import rich_click as click
 
 echo = click.echo
+
+_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
 
 
 class Failure(click.ClickException):
@@ -62,3 +65,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def first_sentence(thing: object) -> str:
     """The first line of what a class or a method says about itself, inherited if need be."""
     return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def shown(text: str) -> str:
+    """The text without the passwords of the URLs in it."""
+    return _PASSWORD.sub(r"\1***@", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import rich_click as click
 
 from .assembly import config_option, load_settings, store_option
@@ -16,6 +18,7 @@ from .assembly import config_option, load_settings, store_option
 @config_option
 @click.option("--workers", type=click.IntRange(1, 64), metavar="N", help="Worker processes that share the port.")
 @click.option("--demo", is_flag=True, help="Load the demo data if the store has none, and say how to log in.")
+@click.option("--gateway", is_flag=True, help="With the demo data, be a gateway before two demo services.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="What is worth a line.")
 def command(
     host: str | None,
@@ -24,6 +27,7 @@ def command(
     config: str | None,
     workers: int | None,
     demo: bool,
+    gateway: bool,
     log_level: str | None,
 ) -> None:
     """Serve the API until Ctrl+C.
@@ -34,6 +38,7 @@ def command(
 
     Examples:
         crossbar run --demo
+        crossbar run --gateway
         crossbar run --store sqlite:////var/lib/crossbar/crossbar.db --workers 4
         crossbar run --host 0.0.0.0 --port 9000 --config crossbar.toml
 
@@ -42,17 +47,28 @@ def command(
         1  it could not start: the port is taken, the store cannot be opened, ...
         2  the settings or options are wrong
     """
-    settings = load_settings(
-        config,
-        {
-            "server.host": host,
-            "server.port": port,
-            "server.workers": workers,
-            "store.url": store,
-            "log.level": log_level,
-        },
-    )
+    if gateway and config is None:
+        from ..demo.upstreams import gateway_file
+
+        config = str(gateway_file())
+    overrides: dict[str, Any] = {
+        "server.host": host,
+        "server.port": port,
+        "server.workers": workers,
+        "store.url": store,
+        "log.level": log_level,
+    }
+    settings = load_settings(config, overrides)
     # PERF: the server is imported only now, so that wrong options are told at once.
+    from .reloading import Origin
     from .serving import serve
 
-    serve(settings, demo=demo)
+    if not gateway:
+        serve(settings, demo=demo, origin=Origin(config, overrides))
+        return
+    from ..demo.upstreams import moved
+    from .upstreams import demo_upstreams
+
+    with demo_upstreams() as ports:
+        overrides |= moved(settings, ports)
+        serve(load_settings(config, overrides), demo=True, origin=Origin(config, overrides))

@@ -28,19 +28,21 @@ from .. import log
 from .._version import __version__
 from ..app import Crossbar
 from ..dialects.crossbar import CrossbarDialect
-from ..errors import CrossbarError
+from ..errors import CrossbarError, SettingsError
+from ..metrics import VARIABLE, prepare_shared
 from ..settings import Settings
 from . import worker
 from .admin import COUNTS, folder_of, prepare, remove
-from .assembly import assemble_served, closed_after, doubts, shown, spare_the_collector
+from .assembly import assemble_served, closed_after, doubts, spare_the_collector, wrong
 from .listening import BACKLOG, bound, is_loopback, url_of
-from .output import Failure, echo
+from .output import Failure, echo, shown
+from .reloading import Origin
 
 logger = logging.getLogger("crossbar")
 
 
-def serve(settings: Settings, *, demo: bool = False) -> None:
-    """Serve until a signal stops it; Failure if it cannot start."""
+def serve(settings: Settings, *, demo: bool = False, origin: Origin | None = None) -> None:
+    """Serve until a signal stops it; Failure if it cannot start. `origin` is where the settings can be read again."""
     if settings.server.workers > 1 and settings.store.url.startswith("memory:"):
         raise Failure(
             "workers cannot share a store in memory; use a file (--store sqlite:///crossbar.db), or one worker", 2
@@ -56,13 +58,14 @@ def serve(settings: Settings, *, demo: bool = False) -> None:
         log.configure(settings.log.level)
         admin = admin_of(settings, sockets, closing)
         if settings.server.workers == 1:
-            app.admin = admin
+            app.admin, app.origin = admin, origin
             config = Config(app, **serving_options(settings))
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
                 runner.run(_serve_here(app, Server(config), sockets, faults, demo))
         else:
             asyncio.run(_rehearse(app, sockets, faults, demo))
-            _serve_in_workers(with_shared_counts(settings, admin, closing), sockets, admin)
+            _count_together(settings, closing)
+            _serve_in_workers(with_shared_counts(settings, admin, closing), sockets, admin, origin)
 
 
 def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: ExitStack) -> Path | None:
@@ -72,6 +75,18 @@ def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: Exit
         prepare(folder)
         closing.callback(remove, folder)
     return folder
+
+
+def _count_together(settings: Settings, closing: ExitStack) -> None:
+    """Let the workers count into files that they share, so that a scrape of any of them shows all; Failure if not."""
+    if not settings.metrics.enabled:
+        return
+    folder = settings.metrics.folder or closing.enter_context(TemporaryDirectory(prefix="crossbar-metrics-"))
+    try:
+        prepare_shared(Path(folder))
+    except SettingsError as error:
+        raise wrong(error) from None
+    closing.callback(os.environ.pop, VARIABLE, None)
 
 
 def with_shared_counts(settings: Settings, admin: Path | None, closing: ExitStack) -> Settings:
@@ -176,9 +191,11 @@ class _Workers(Multiprocess):
         super().join_all()
 
 
-def _serve_in_workers(settings: Settings, sockets: Sequence[socket.socket], admin: Path | None) -> None:
+def _serve_in_workers(
+    settings: Settings, sockets: Sequence[socket.socket], admin: Path | None, origin: Origin | None
+) -> None:
     """Serve in worker processes that share the sockets, and replace those that die."""
-    worker.hand_down(settings, admin)
+    worker.hand_down(settings, admin, origin)
     config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **serving_options(settings))
     supervisor = _Workers(config, list(sockets))
     supervisor.run()
@@ -218,7 +235,7 @@ async def _try_out(app: Crossbar, sockets: Sequence[socket.socket], demo: bool) 
     if not demo or not await demo_login_works(app):
         return ""
     has_own = any(isinstance(dialect, CrossbarDialect) for dialect in app.dialects)
-    return demo_greeting(url_of(sockets[0]) if has_own else None)
+    return demo_greeting(url_of(sockets[0]) if has_own else None, app.settings.route)
 
 
 def limits_in_force(settings: Settings) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..app import Crossbar
 from ..demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe, load_recipe
 from ..demo.loading import NotLoaded, demo_of, has_accounts, password_is_known
+from ..demo.upstreams import gateway_file, is_demo_gateway
 from ..passwords import wire_credentials
+from ..settings import Route
 from .demo import load
 from .output import echo
+
+PARTNER_KEY = "demo-partner-key"
+"""The API key of the demo gateway; `gateway.toml` has its hash."""
 
 
 async def demo_login_works(app: Crossbar, recipe: Recipe | None = None) -> bool:
@@ -38,16 +46,21 @@ async def refuse_strangers(app: Crossbar, *, demo: bool) -> None:
         )
 
 
-def demo_greeting(url: str | None) -> str:
+def demo_greeting(url: str | None, routes: Sequence[Route] = ()) -> str:
     """The login of the demo data, and three lines to paste into a shell, one after the other.
 
-    Without a `url` Crossbar's own dialect, which they are in, is not mounted: then that is said in their place.
+    Without a `url` Crossbar's own dialect, which they are in, is not mounted: then that is said in their place. Where
+    the routes are those of the demo gateway, there are lines for them too.
     """
     login = f"Demo data: account {DEMO_ACCOUNT}, user {DEMO_USER}, password {DEMO_PASSWORD}."
     if url is None:
         return f"{login} Lines to try it with are in the dialect crossbar alone, which is not mounted.\n"
     lines = "\n\n".join(curl_lines(url))
-    return f"{login} Paste these into another shell, in order:\n\n{lines}\n"
+    told = f"{login} Paste these into another shell, in order:\n\n{lines}\n"
+    if not is_demo_gateway(routes):
+        return told
+    lines = "\n\n".join(gateway_lines(url))
+    return f"{told}\nAnd these go through the gateway, to the services behind it:\n\n{lines}\n"
 
 
 def curl_lines(url: str) -> Iterator[str]:
@@ -64,3 +77,19 @@ def curl_lines(url: str) -> Iterator[str]:
     # NOTE: -w ends the answer's line, so that the prompt comes back on one of its own.
     yield rf"curl -sw '\n' {token} " + f'"{account}/cdrs?page_size=3&pretty_print=true"'
     yield rf"curl -sw '\n' -X PUT {token} {json} {device} " + f'"{account}/devices?pretty_print=true"'
+
+
+def gateway_lines(url: str) -> Iterator[str]:
+    """Ask each route of the demo gateway, and what it tells of itself; the first line of `curl_lines` comes before."""
+    account = f"{url}/v2/accounts/$ACCOUNT"
+    token = '-H "X-Auth-Token: $TOKEN"'
+    yield rf"curl -sw '\n' {token} " + f'"{account}/invoices/1001"'
+    yield rf"curl -sw '\n' -r 0-7 {token} " + f'"{account}/invoices/1001/pdf"'
+    yield rf"curl -sw '\n' {token} " + f'"{account}/dashboard"'
+    yield rf"curl -sw '\n' -d hello {url}/echo/say"
+    yield f'curl -sN "{url}/echo/events?count=3&every=300"'
+    yield rf"curl -sw '\n' -H 'X-API-Key: {PARTNER_KEY}' {url}/reports/totals"
+    yield rf"curl -sw '\n' {url}/reports/totals"
+    yield f"curl -s {url}/metrics"
+    own = sys.argv[0] if Path(sys.argv[0]).name == "crossbar" else f"{sys.executable} -m crossbar"
+    yield f"{own} explain GET /v2/accounts/$ACCOUNT/invoices/1001 --config {shlex.quote(str(gateway_file()))}"

@@ -13,22 +13,22 @@ from .buckets import SECOND, LocalTable, Table
 
 
 class Counters:
-    """The counts of one application: `admission` for requests, None if they are not counted, and `logins`.
+    """The counts of one application: `admission` for requests, None if they are not counted, `logins`, and the `table`.
 
     They are good from the start, and kept while the application is stopped; a shared table is open while the block of
     `with` runs, and SettingsError is raised if it cannot be opened.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
-        self._table = table_of(settings.rate.shared, clock)
-        self.admission = Admission(settings.rate, self._table) if settings.rate.enabled else None
-        self.logins = Logins(settings.auth, self._table, address_of)
+        self.table = table_of(settings.rate.shared, clock)
+        self.admission = Admission(settings.rate, self.table) if settings.rate.enabled else None
+        self.logins = Logins(settings.auth, self.table, address_of)
 
     def __enter__(self) -> None:
-        self._table.open()
+        self.table.open()
 
     def __exit__(self, *about: object) -> None:
-        self._table.close()
+        self.table.close()
 
 
 def table_of(path: str, clock: Callable[[], float]) -> Table:

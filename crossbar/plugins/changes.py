@@ -118,6 +118,10 @@ class Changes:
 
     # What can be asked for.
 
+    def publish(self) -> None:
+        """Have requests from now on see what there is now, such as other nouns of the gateway."""
+        self._replacing.publish()
+
     async def reload(self, name: str) -> list[Outcome]:
         """Load the module of that name anew, with everything that comes from the same file or package.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..auth import Authorizer
 from ..context import Context
@@ -30,6 +30,9 @@ from .found import ENDPOINTS, HOOKS, Found, SchemaText, Source, schemas_beside
 from .plugin import Plugin
 from .scrutiny import faults_of
 
+if TYPE_CHECKING:
+    from ..gateway.keeping import Keeper
+
 logger = logging.getLogger("crossbar")
 
 
@@ -41,6 +44,8 @@ class Roster:
         self.schemas = schemas
         self.plugins: list[Plugin] = []
         self.folders: list[Folder] = []
+        # Who adds nouns that no plugin brings.
+        self.gateway: Keeper | None = None
         self._unset: list[str] = []
         self._told: set[tuple[str, str]] = set()
         if bundled:
@@ -237,6 +242,8 @@ class Roster:
                 continue
         hooks = Hooks(self._hooks())
         registry.hooks = hooks if hooks.all else None
+        if self.gateway is not None:
+            self.gateway.join(registry)
         return registry
 
     def _hooks(self) -> Iterator[Hook]:

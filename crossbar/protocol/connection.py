@@ -89,8 +89,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
         self.resume_writing()
         for exchange in (self._running, self._receiving, *self._queue):
             if exchange is not None:
-                exchange.gone = True
-                exchange.wake()
+                exchange.leave()
         self._queue.clear()
         self._running = self._receiving = None
         self._stash = b""

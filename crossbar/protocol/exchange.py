@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from .head import hints
 from .limits import STATUS_LINES
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Exchange:
         "_connection",
         "_event",
         "_head",
+        "_leaving",
         "_left",
         "_parts",
         "_silent",
@@ -69,6 +71,7 @@ class Exchange:
         self._chunked: bool
         self._left: int | None
         self._event: asyncio.Event | None = None
+        self._leaving: Callable[[], None] | None = None
 
     async def run(self, app: Any, tasks: set[asyncio.Task[None]]) -> None:
         """Let the application answer, and see to it that what it leaves undone cannot look like success."""
@@ -88,6 +91,27 @@ class Exchange:
             # PERF: a callback of the task would cost another turn of the loop.
             if self.task is not None:
                 tasks.discard(self.task)
+
+    def tell_when_gone(self, leaving: Callable[[], None]) -> None:
+        """Call back when the client goes before it is answered; at once if it has gone.
+
+        PERF: who needs to know that, and nothing else, is spared a task that waits in `receive`.
+        """
+        self._leaving = leaving
+        if self.gone:
+            leaving()
+
+    def leave(self) -> None:
+        """The client has gone."""
+        self.gone = True
+        self.wake()
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
+            leaving()
+
+    def abort(self) -> None:
+        """Break the response off on purpose: its client sees that the connection ends before it does."""
+        self._connection.fail(self)
 
     @property
     def begun(self) -> bool:
@@ -143,6 +167,11 @@ class Exchange:
         kind = message["type"]
         stage = self.stage
         if stage == NOTHING:
+            if kind == "http.response.early_hint":
+                # A client of HTTP/1.0 knows no interim responses.
+                if self.scope["http_version"] == "1.1":
+                    connection.transport.write(hints(message["links"]))
+                return
             if kind != "http.response.start":
                 raise RuntimeError(f"expected http.response.start, not {kind}")
             self._start(message["status"], message.get("headers", ()))
@@ -202,6 +231,7 @@ class Exchange:
         self._chunked = False
         self._left = None
         named_end = False
+        breaks = watch.breaks
         lines = [line, watch.block]
         for name, value in headers:
             if name == b"content-type" and value.startswith(b"text/event-stream"):
@@ -220,6 +250,10 @@ class Exchange:
                 continue
             if name == b"transfer-encoding":
                 continue  # ASGI: it is the server that decides
+            if name == b"date":
+                # RFC 9110, 6.6.1: it tells when the message was made, which a gateway did not do.
+                lines[1] = watch.undated
+                breaks -= watch.breaks - watch.undated_breaks
             if name == b"connection":
                 named_end = True
                 if b"close" in value.lower():
@@ -240,7 +274,7 @@ class Exchange:
             lines.append(b"\r\nconnection: close")
         # PERF: one look at the whole instead of one at each value; numbers are found faster than bytes are.
         head = b"".join(lines)
-        breaks = watch.breaks + len(lines) - 2
+        breaks += len(lines) - 2
         if head.count(10) != breaks or head.count(13) != breaks or 0 in head:
             raise RuntimeError("a response header holds a line break or NUL")  # RFC 9110 section 5.5
         self._head = head + b"\r\n\r\n"
@@ -262,4 +296,4 @@ def _prefix(name: bytes) -> bytes:
 
 
 _TOKEN = re.compile(rb"[0-9a-z!#$%&'*+.^_`|~-]+")
-_SPECIAL = frozenset([b"content-length", b"transfer-encoding", b"connection"])
+_SPECIAL = frozenset([b"content-length", b"transfer-encoding", b"connection", b"date"])

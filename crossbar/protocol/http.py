@@ -34,6 +34,7 @@ SLICE = 4096
 """Bytes given to the parser at once. It cannot be stopped in between, so this bounds what one look can bring about."""
 
 _HTTP11 = b" HTTP/1.1\r\n"
+_EXTENSIONS: dict[str, Any] = {"http.response.early_hint": {}}
 _METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
@@ -234,6 +235,7 @@ class HttpProtocol(Connection):
             "raw_path": path,
             "query_string": query,
             "headers": headers,
+            "extensions": _EXTENSIONS,
         }
         if self._root_path:
             scope["path"] = self._root_path + scope["path"]

@@ -98,6 +98,7 @@ class Watch:
         self._timer: asyncio.TimerHandle | None = None
         self.source: list[tuple[bytes, bytes]] = []
         self.block, self.breaks = b"", 0
+        self.undated, self.undated_breaks = b"", 0
         self.lingering = 0
         self.most = max(1, min(limits.max_connections, _descriptors() - 256))
 
@@ -113,10 +114,16 @@ class Watch:
             self._arm(asyncio.get_running_loop())
 
     def renew(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """Take over the server's own headers as lines; uvicorn makes a new list of them every second, for Date."""
+        """Take over the server's own headers as lines; uvicorn makes a new list of them every second, for Date.
+
+        `undated` are those of a response that brings a date of its own.
+        """
         self.source = headers
         self.block = b"".join([b"\r\n%b: %b" % pair for pair in headers])
         self.breaks = len(headers)
+        undated = [pair for pair in headers if pair[0].lower() != b"date"]
+        self.undated = b"".join([b"\r\n%b: %b" % pair for pair in undated])
+        self.undated_breaks = len(undated)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self._limits.sweep_seconds, self._sweep, loop)

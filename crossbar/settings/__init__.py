@@ -5,13 +5,15 @@ TOML, or as it stands where the setting is text), the command line. `tables` dec
 """
 
 from .dialects import Dialects, Realm, RingCentral
-from .loading import PLUGINS, from_environment, known_keys, load
+from .gateway import FieldRules, Gateway, Jwt, Key, Provider, Route, RouteCors, Timeouts, Tls, Upstream
+from .loading import PLUGINS, from_environment, known_keys, load, only_table
 from .tables import (
     Auth,
     Compression,
     Cors,
     Limits,
     Log,
+    Metrics,
     Modules,
     Options,
     Paging,
@@ -28,19 +30,31 @@ __all__ = [
     "Compression",
     "Cors",
     "Dialects",
+    "FieldRules",
+    "Gateway",
+    "Jwt",
+    "Key",
     "Limits",
     "Log",
+    "Metrics",
     "Modules",
     "Options",
     "Paging",
+    "Provider",
     "Rate",
     "RateGroup",
     "Realm",
     "RingCentral",
+    "Route",
+    "RouteCors",
     "Server",
     "Settings",
     "StoreSettings",
+    "Timeouts",
+    "Tls",
+    "Upstream",
     "from_environment",
     "known_keys",
     "load",
+    "only_table",
 ]

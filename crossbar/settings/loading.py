@@ -5,7 +5,6 @@ All faults of all sources are reported together, each with its key and, for an u
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,8 @@ from typing import Any
 import msgspec
 
 from ..errors import SettingsError
+from .faults import Faults
+from .shape import node_at, types_of
 from .tables import Settings
 
 ENVIRONMENT_PREFIX = "CROSSBAR__"
@@ -41,7 +42,7 @@ def load(
             value = _literal(text)
             # NOTE: which settings of plugins are text, only they know; a value that would not be spelled so again is.
             altered = keys[0] == PLUGINS and not isinstance(value, str | list | dict) and _spelled(value) != text
-            if altered or (".".join(keys) in _TEXTS and not isinstance(value, str)):
+            if altered or (not isinstance(value, str) and _is_text(keys, value)):
                 value = text
             _merge(merged, _nested(keys, value), origins, name)
     for dotted, value in (overrides or {}).items():
@@ -50,17 +51,34 @@ def load(
     if not merged:
         return Settings()
     own = {table: value for table, value in merged.items() if table != PLUGINS}
-    faults = _without_foreign(own, origins)
-    merged = own | {table: value for table, value in merged.items() if table == PLUGINS}
-    faults = sorted([*faults, *_faults(merged, origins)])
+    faults = Faults(own, origins, known_keys()).told()
     if faults:
         raise SettingsError(faults, source)
-    return msgspec.convert(merged, Settings)
+    try:
+        return msgspec.convert(merged, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError([str(error)], source) from None
 
 
 def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of this process: `load` with its environment variables."""
     return load(path, os.environ, overrides)
+
+
+def only_table(table: str, path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of one table alone, all else by default, for who wants to know no more; SettingsError as `load`.
+
+    A file that is no TOML is passed over.
+    """
+    try:
+        found = _read(Path(path)).get(table, {}) if path else {}
+    except SettingsError:
+        found = {}
+    prefix = f"{ENVIRONMENT_PREFIX}{table.upper()}__"
+    environment = {name: text for name, text in os.environ.items() if name.startswith(prefix)}
+    dotted = {f"{table}.{key}": value for key, value in found.items()} if isinstance(found, dict) else {}
+    said = {key: value for key, value in (overrides or {}).items() if value is not None}
+    return load(None, environment, dotted | said)
 
 
 PLUGINS = "plugins"
@@ -78,9 +96,6 @@ def _entries(of: Any, prefix: str = "") -> Iterator[tuple[str, msgspec.structs.F
 
 _ENTRIES = dict(_entries(Settings))
 
-# Settings that are text: an environment variable that spells something else in TOML is taken as it stands.
-_TEXTS = frozenset(key for key, entry in _ENTRIES.items() if isinstance(entry.default, str))
-
 
 def known_keys() -> list[str]:
     """Every setting's dotted key, in the order of declaration; those of plugins are theirs to tell."""
@@ -94,6 +109,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError([f"cannot read the file: {error.strerror}"], str(path)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"not TOML: {error}"], str(path)) from None
+
+
+def _is_text(keys: list[str], value: Any) -> bool:
+    """Whether a setting is text, so that a variable that spells something else in TOML is taken as it stands."""
+    types = types_of(node_at(keys) or {})
+    return "string" in types and not (isinstance(value, list) and "array" in types)
 
 
 def _literal(text: str) -> Any:
@@ -129,50 +150,3 @@ def _merge(
             if isinstance(value, dict):
                 into[key] = {}
                 _merge(into[key], value, origins, origin, dotted + ".")
-
-
-def _without_foreign(merged: dict[str, Any], origins: Mapping[str, str], prefix: str = "") -> list[str]:
-    """Take out values that TOML knows and no setting can have, dates, times and floats, and say so."""
-    faults: list[str] = []
-    for key, value in list(merged.items()):
-        if isinstance(value, dict):
-            faults += _without_foreign(value, origins, f"{prefix}{key}.")
-        elif not isinstance(value, str | int | list):
-            # NOTE: JSON Schema takes 8000.0 for an integer; the typed settings do not, and none of them is a float.
-            wanted = "integer" if isinstance(value, float) else "string"
-            faults.append(_told(prefix + key, f'a {type(value).__name__} is not of type "{wanted}"', origins))
-            del merged[key]
-    return faults
-
-
-def _faults(value: Mapping[str, Any], origins: Mapping[str, str]) -> list[str]:
-    """Every fault as a sentence that begins with the key."""
-    import jsonschema_rs
-
-    validator = jsonschema_rs.Draft202012Validator(msgspec.json.schema(Settings), offline=True)
-    faults = []
-    for error in validator.iter_errors(value):
-        path = list(map(str, error.instance_path))
-        details = error.kind.as_dict()
-        if error.kind.name == "additionalProperties":
-            for name in details["unexpected"]:
-                key = ".".join([*path, name])
-                faults.append(_told(key, "no such setting" + _nearest(key), origins))
-        elif error.kind.name == "enum":
-            offered = ", ".join(map(str, details["options"]))
-            faults.append(_told(".".join(path), f"must be one of {offered}", origins))
-        else:
-            faults.append(_told(".".join(path), error.message, origins))
-    return sorted(faults)
-
-
-def _told(key: str, what: str, origins: Mapping[str, str]) -> str:
-    origin = origins.get(key)
-    return f"{key}: {what} (from {origin})" if origin else f"{key}: {what}"
-
-
-def _nearest(key: str) -> str:
-    """The key or the table of the settings that may have been meant."""
-    known = known_keys() if "." in key else [table.name for table in msgspec.structs.fields(Settings)]
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from .dialects import Dialects
+from .gateway import Gateway, Name, Provider, Route, Upstream
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Size = Annotated[int, Meta(ge=1)]
@@ -25,6 +26,7 @@ class Server(Options, frozen=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     node: str = "crossbar"
     grace: Seconds = 30
+    drain: Annotated[int, Meta(ge=0, le=3600)] = 0
     connections: Size = 1000
     protocol: Literal["crossbar", "uvicorn"] = "crossbar"
     admin: str = ""
@@ -127,6 +129,7 @@ class Log(Options, frozen=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     access: bool = True
+    format: Literal["text", "json"] = "text"
     slow: Size = 1000
     blocked: Size = 200
 
@@ -150,6 +153,13 @@ class Compression(Options, frozen=True):
     gzip: Annotated[int, Meta(ge=1, le=9)] = 3
 
 
+class Metrics(Options, frozen=True):
+    """What is counted, for Prometheus."""
+
+    enabled: bool = False
+    folder: str = ""
+
+
 class Settings(Options, frozen=True):
     """Everything that can be set."""
 
@@ -164,4 +174,9 @@ class Settings(Options, frozen=True):
     cors: Cors = field(default_factory=Cors)
     compression: Compression = field(default_factory=Compression)
     dialects: Dialects = field(default_factory=Dialects)
+    gateway: Gateway = field(default_factory=Gateway)
+    upstream: dict[Name, Upstream] = {}
+    provider: dict[Name, Provider] = {}
+    route: tuple[Route, ...] = ()
+    metrics: Metrics = field(default_factory=Metrics)
     plugins: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Prints what Crossbar costs beside a bare ASGI constant, Starlette, FastAPI and Falcon.
+"""Prints what Crossbar costs beside a bare ASGI constant, Starlette, FastAPI and Falcon, and its gateway beside others.
 
 Servers run on one core and wrk drives them from another, in rounds of alternating order. A figure
 is the median over rounds of the server's CPU time a request, or of the ratio within a round. No
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata, resources
 
+from .gateway import CONNECTIONS as PASSED
 from .load import CONNECTIONS, filled
 from .report import as_json, noise, print_tables
 from .rows import NAMES
@@ -23,7 +24,7 @@ from .run import Plan, measure
 from .server import CLIENT_CORE, SERVER_CORE
 
 _TOOLS = ("wrk", "taskset")
-_DISTRIBUTIONS = ("uvicorn", "httptools", "uvloop", "starlette", "fastapi", "falcon")
+_DISTRIBUTIONS = ("uvicorn", "httptools", "uvloop", "aiohttp", "starlette", "fastapi", "falcon")
 _MODULES = "crossbar.modules"
 _NAMES_WITHOUT_CROSSBAR = 120
 
@@ -103,7 +104,7 @@ def _notes(plan: Plan) -> list[str]:
         f"rounds: {plan.rounds} of {plan.seconds} s, {CONNECTIONS} connections, server on core "
         f"{SERVER_CORE}, wrk on core {CLIENT_CORE}, {plan.records:,} call records; Starlette, "
         f"FastAPI and Falcon have {len(plan.names)} routes each, all asked in turn, no store "
-        "and no authentication"
+        f"and no authentication; the gateway and those beside it have {PASSED} connections"
     )
     return [way, f"{platform.python_implementation()} {platform.python_version()}, {versions}"]
 

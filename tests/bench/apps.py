@@ -2,13 +2,13 @@
 
 Each framework answers one document in the envelope on as many routes as there are names in
 `BENCH_ROUTES` (words with a space between); it does not authenticate and has no store. The bare
-application sends 295 constant bytes.
+application sends 295 constant bytes, and the proxy asks the server that `BENCH_UPSTREAM` names.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from random import getrandbits
 from typing import Any, cast
 
@@ -20,8 +20,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ROUTES_VARIABLE = "BENCH_ROUTES"
+UPSTREAM_VARIABLE = "BENCH_UPSTREAM"
 PREFIX = "/v2/accounts"
 _BARE_BYTES = 295
+_OF_THE_CONNECTION = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+)
 
 
 def bare() -> App:
@@ -96,6 +100,58 @@ def falcon() -> App:
     for name in _names():
         app.add_route(f"{PREFIX}/{{account}}/{name}/{{item}}", documents)
     return cast(App, app)
+
+
+def aiohttp_proxy() -> App:
+    """The smallest proxy on aiohttp that is one: bodies stream both ways, header fields go on, nothing is followed."""
+    import aiohttp
+    from yarl import URL
+
+    origin = os.environ[UPSTREAM_VARIABLE]
+    session: aiohttp.ClientSession
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal session
+        if scope["type"] != "http":
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("accept", "accept-encoding", "content-type", "user-agent"),
+            )
+            await _live(receive, send)
+            await session.close()
+            return
+        target = f"{origin}{scope['raw_path'].decode('latin-1')}"
+        if scope["query_string"]:
+            target += f"?{scope['query_string'].decode('latin-1')}"
+        names = {name for name, _ in scope["headers"]}
+        async with session.request(
+            scope["method"],
+            URL(target, encoded=True),
+            headers=[
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in scope["headers"]
+                if name not in _OF_THE_CONNECTION
+            ],
+            data=_pieces(receive) if {b"content-length", b"transfer-encoding"} & names else None,
+            allow_redirects=False,
+        ) as answer:
+            fields = [(name, value) for name, value in answer.raw_headers if name.lower() not in _OF_THE_CONNECTION]
+            await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+            async for piece in answer.content.iter_any():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+async def _pieces(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
 
 
 def _names() -> list[str]:

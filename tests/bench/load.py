@@ -60,6 +60,7 @@ class Load:
     token: str = "0123456789abcdef0123456789abcdef"
     records: int | None = None
     bearer: bool = False
+    field: str = "X-Auth-Token"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -71,7 +72,7 @@ class Load:
     @property
     def credential(self) -> tuple[str, str]:
         """The header field that says who asks, and its value."""
-        return ("Authorization", f"Bearer {self.token}") if self.bearer else ("X-Auth-Token", self.token)
+        return ("Authorization", f"Bearer {self.token}") if self.bearer else (self.field, self.token)
 
 
 def filled(names: Sequence[str], size: int) -> tuple[str, ...]:
@@ -117,12 +118,12 @@ def _records(answer: Any) -> Any:
     return answer if isinstance(answer, list) else answer.get("data", answer.get("records"))
 
 
-def drive(load: Load, server: Server, seconds: int, folder: Path) -> Sample:
+def drive(load: Load, server: Server, seconds: int, folder: Path, connections: int = CONNECTIONS) -> Sample:
     """Let wrk ask from the other core for some seconds, and weigh what the server used."""
     before = server.cpu_seconds()
     output = _wrk(
         "--threads", "1",
-        "--connections", str(CONNECTIONS),
+        "--connections", str(connections),
         "--duration", f"{seconds}s",
         "--script", str(_script(load, folder)),
         f"http://{HOST}:{server.port}",

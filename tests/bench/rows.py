@@ -123,13 +123,17 @@ IMPORT_AIM = _at_most(150.0, "at most 150 ms of CPU")
 
 FLOOD_AIM = _at_most(2.0, "at most twice as long")
 MEMORY_AIM = _at_most(20.0, "at most 20 MiB")
+GATEWAY_AIM = _at_most(1.3, "at most 1.3 times")
+FIRST_AIM = _at_most(2.0, "at most 2 ms")
+FLAT_MEMORY_AIM = _at_most(8.0, "at most 8 MiB")
 EXPORT_AIMS = {
     "json": _at_least(900_000, "at least 900,000"),
     "ndjson": _at_least(900_000, "at least 900,000"),
     "csv": _at_least(250_000, "at least 250,000"),
 }
 
-PROGRAMS = ("lookup", "start", "import", "export", "transfer", "flood")
+GATEWAY = ("gateway", "gateway-first", "gateway-pass")
+PROGRAMS = ("lookup", "start", "import", "export", "transfer", "flood", *GATEWAY)
 """What is measured beside the rows."""
 
 NAMES = (*(row.name for row in ROWS), *PROGRAMS)

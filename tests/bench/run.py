@@ -13,12 +13,14 @@ from tempfile import TemporaryDirectory
 from .demo import crossbar_loads, demo_store
 from .exports import export_cost
 from .flood import flood_cost
+from .gateway import gateway_cost
 from .load import Load, check, drive, framework_load
 from .programs import import_cost, lookup_cost, start_cost
 from .report import Results
 from .rounds import alternate
 from .rows import BARE, OURS, Row, Sample, rows_named
 from .server import Server, Unmeasured, baseline_server, crossbar_server
+from .streams import first_byte_cost, passing_cost
 from .transfers import transfer_cost
 
 _WARM_UP_SECONDS = 1
@@ -138,6 +140,7 @@ def _measure_programs(plan: Plan, store: str | None, results: Results) -> None:
             results.figures += start_cost(store, plan.starts)
     if store is not None:
         _measure_heavy(plan, store, results)
+    _measure_gateway(plan, results)
     if "import" in plan.only:
         _say("importing")
         with _noting(results, "import"):
@@ -159,15 +162,35 @@ def _measure_heavy(plan: Plan, store: str, results: Results) -> None:
             results.figures += flood_cost(store, plan.seconds, plan.transfers)
 
 
+def _measure_gateway(plan: Plan, results: Results) -> None:
+    def note(name: str, reason: Exception) -> None:
+        results.unmeasured[name] = _reason(reason)
+
+    if "gateway" in plan.only:
+        _say("passing requests on")
+        with _noting(results, "gateway"):
+            results.figures += gateway_cost(plan.seconds, plan.rounds, note)
+    if "gateway-first" in plan.only:
+        _say("waiting for first bytes")
+        with _noting(results, "gateway-first"):
+            results.figures += first_byte_cost(plan.transfers, note)
+    if "gateway-pass" in plan.only:
+        _say("passing a large body on")
+        with _noting(results, "gateway-pass"):
+            results.figures += passing_cost(plan.bytes, plan.transfers, note)
+
+
 @contextmanager
 def _noting(results: Results, *names: str) -> Iterator[None]:
     """Write down why the block failed under each of the names, and go on."""
     try:
         yield
-    except Unmeasured as reason:
-        results.unmeasured.update(dict.fromkeys(names, str(reason)))
-    except Exception as error:
-        results.unmeasured.update(dict.fromkeys(names, f"{type(error).__name__}: {error}"))
+    except Exception as reason:
+        results.unmeasured.update(dict.fromkeys(names, _reason(reason)))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Unmeasured) else f"{type(error).__name__}: {error}"
 
 
 def _say(words: str) -> None:

@@ -60,6 +60,15 @@ class Server:
         return sum(_cpu_seconds(member) for member in _tree(self.process.pid))
 
 
+def program(name: str, package: str) -> str:
+    """The path of a program to compare with; Unmeasured, with the way to it, if it is not there."""
+    # NOTE: Debian keeps servers in a folder that is on the PATH of root only.
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if found is None:
+        raise Unmeasured(f"there is no {name} on the PATH to compare with; on Debian: apt-get install {package}")
+    return found
+
+
 def pinned(core: int, command: Sequence[str]) -> list[str]:
     """The command, kept on one core from its first instruction."""
     return ["taskset", "--cpu-list", str(core), *command]
@@ -73,49 +82,60 @@ def crossbar(*words: str) -> list[str]:
 @contextmanager
 def crossbar_server(store: str, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
     """Crossbar on a store, for as long as the block runs; `settings` are environment variables."""
-    port = _free_port()
+    port = free_port()
     words = ("run", "--host", HOST, "--port", str(port), "--store", store)
-    with _running(crossbar(*words), port, "/livez", {**_QUIET, **settings}) as server:
+    with running(crossbar(*words), port, "/livez", {**_QUIET, **settings}) as server:
         yield server
 
 
 @contextmanager
 def nginx_server(folder: Path, root: Path) -> Iterator[Server]:
     """An nginx that serves the files below `root` and keeps its own in `folder`, for as long as the block runs."""
-    if shutil.which("nginx") is None:
-        raise Unmeasured("there is no nginx on the PATH to compare with")
-    port = _free_port()
-    own = " ".join(
-        f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    configuration = folder / "nginx.conf"
-    configuration.write_text(
-        f"daemon off; master_process off; pid {folder}/pid; error_log stderr; events {{}}\n"
-        f"http {{ access_log off; sendfile on; {own} server {{ listen {HOST}:{port}; root {root}; }} }}\n"
-    )
-    with _running(["nginx", "-c", str(configuration)], port, "/", {}) as server:
+    with nginx(folder, f"sendfile on; server {{ listen {{address}}; root {root}; }}") as server:
         yield server
 
 
 @contextmanager
-def baseline_server(factory: str, names: Sequence[str]) -> Iterator[Server]:
+def nginx(folder: Path, http: str, core: int = SERVER_CORE) -> Iterator[Server]:
+    """An nginx with a configuration in which `{address}` is where it listens; it keeps its files in `folder`."""
+    found = program("nginx", "nginx-light")
+    port = free_port()
+    own = " ".join(
+        f"{each}_temp_path {folder}/{each}-{port};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = folder / f"nginx-{port}.conf"
+    configuration.write_text(
+        f"daemon off; master_process off; pid {folder}/nginx-{port}.pid; error_log stderr; events {{}}\n"
+        f"http {{ access_log off; {own} {http.replace('{address}', f'{HOST}:{port}')} }}\n"
+    )
+    with running([found, "-c", str(configuration)], port, "/", {}, core) as server:
+        yield server
+
+
+@contextmanager
+def baseline_server(
+    factory: str, names: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Server]:
     """One of the applications of `apps.py` on uvicorn, for as long as the block runs."""
-    port = _free_port()
+    port = free_port()
     command = [
         *(sys.executable, "-m", "uvicorn", "--factory", f"{__package__}.apps:{factory}"),
         *("--host", HOST, "--port", str(port), "--http", "httptools", "--loop", "uvloop"),
         *("--no-access-log", "--log-level", "warning"),
     ]
-    with _running(command, port, "/", {ROUTES_VARIABLE: " ".join(names)}) as server:
+    with running(command, port, "/", {ROUTES_VARIABLE: " ".join(names), **settings}) as server:
         yield server
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, path: str, settings: Mapping[str, str]) -> Iterator[Server]:
+def running(
+    command: Sequence[str], port: int, path: str, settings: Mapping[str, str], core: int = SERVER_CORE
+) -> Iterator[Server]:
+    """A command that listens on a port, known to answer at a path, for as long as the block runs."""
     with _log_file() as log:
         began = time.perf_counter()
         process = subprocess.Popen(
-            pinned(SERVER_CORE, command),
+            pinned(core, command),
             cwd=ROOT,
             env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
@@ -171,7 +191,8 @@ def _kib(status: Path, name: str) -> int:
     return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith(f"{name}:"))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

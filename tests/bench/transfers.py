@@ -19,7 +19,7 @@ from .server import HOST, Server, Unmeasured, crossbar_server, nginx_server
 _PIECE = 1 << 20
 
 
-class _Cost(NamedTuple):
+class Cost(NamedTuple):
     """What one transfer took: MB a second by the clock and by the server's CPU, and MiB of memory."""
 
     by_clock: float
@@ -35,13 +35,13 @@ def transfer_cost(store: str, size: int, rounds: int) -> list[Figure]:
         made = session.ask("PUT", f"{session.account}/media", '{"data":{"name":"bench"}}')
         path = f"{session.account}/media/{made['data']['id']}/raw"
         headers = {"X-Auth-Token": session.token}
-        uploads = [_upload(server, path, headers, size) for _ in range(rounds)]
+        uploads = [upload(server, path, headers, size) for _ in range(rounds)]
         largest = max((each for each in blobs.rglob("*") if each.is_file()), key=lambda each: each.stat().st_size)
         with nginx_server(Path(own), blobs) as nginx:
             beside = f"/{largest.relative_to(blobs)}"
-            ways: list[Callable[[], _Cost]] = [
-                lambda: _download(server, path, headers, size),
-                lambda: _download(nginx, beside, {}, size),
+            ways: list[Callable[[], Cost]] = [
+                lambda: download(server, path, headers, size),
+                lambda: download(nginx, beside, {}, size),
             ]
             downloads, theirs = alternate(ways, rounds, lambda way: way())
     return [
@@ -57,7 +57,7 @@ def transfer_cost(store: str, size: int, rounds: int) -> list[Figure]:
     ]
 
 
-def _figures(name: str, costs: list[_Cost], label: str = "") -> Iterator[Figure]:
+def _figures(name: str, costs: list[Cost], label: str = "") -> Iterator[Figure]:
     label = label or name
     yield figure(f"{name}-clock", label, "MB a second", [each.by_clock for each in costs])
     yield figure(f"{name}-cpu", label, "MB a CPU second", [each.by_cpu for each in costs])
@@ -65,16 +65,17 @@ def _figures(name: str, costs: list[_Cost], label: str = "") -> Iterator[Figure]
 
 
 @contextmanager
-def _weighed(server: Server, size: int) -> Iterator[list[_Cost]]:
-    costs: list[_Cost] = []
+def _weighed(server: Server, size: int) -> Iterator[list[Cost]]:
+    costs: list[Cost] = []
     used, began = server.cpu_seconds(), time.perf_counter()
     with server.memory() as grown:
         yield costs
     seconds, used = time.perf_counter() - began, server.cpu_seconds() - used
-    costs.append(_Cost(size / 1e6 / seconds, size / 1e6 / used, grown[0]))
+    costs.append(Cost(size / 1e6 / seconds, size / 1e6 / used, grown[0]))
 
 
-def _upload(server: Server, path: str, headers: dict[str, str], size: int) -> _Cost:
+def upload(server: Server, path: str, headers: dict[str, str], size: int) -> Cost:
+    """Put a body of `size` bytes, in pieces of 1 MiB."""
     piece = os.urandom(_PIECE)
     sent = {**headers, "Content-Type": "audio/wav", "Content-Length": str(size)}
     connection = HTTPConnection(HOST, server.port, timeout=600)
@@ -88,7 +89,8 @@ def _upload(server: Server, path: str, headers: dict[str, str], size: int) -> _C
     return costs[0]
 
 
-def _download(server: Server, path: str, headers: dict[str, str], size: int) -> _Cost:
+def download(server: Server, path: str, headers: dict[str, str], size: int) -> Cost:
+    """Get a body of `size` bytes."""
     connection = HTTPConnection(HOST, server.port, timeout=600)
     got, buffer = 0, bytearray(_PIECE)
     with closing(connection):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from crossbar import Settings
-from crossbar.cli.assembly import shown
 from crossbar.cli.commands import COMMANDS
+from crossbar.cli.output import shown
 from crossbar.cli.routes import routes
 from crossbar.explain import explain
 from crossbar.settings import Dialects, Realm

@@ -1,0 +1,111 @@
+"""Another configuration for a running process: tried first, then taken over, as the command `crossbar reload` asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..app import Crossbar
+from ..errors import PluginError
+from ..gateway.keeping import SWAPPED, configure, prepared
+from ..settings import Settings, from_environment
+
+KEPT = "settings.json"
+"""The file in the admin folder with the settings that were loaded last, for processes that are started later."""
+
+
+class Origin(NamedTuple):
+    """Where the settings of a server came from: the file, and what options said beside it."""
+
+    config: str | None
+    overrides: dict[str, Any]
+
+    def load(self) -> Settings:
+        """The settings as they are there now; SettingsError with all that is wrong with them."""
+        return from_environment(self.config, self.overrides)
+
+
+class Reloading:
+    """Takes over other settings in one process. `folder` is where those that are in force are kept for others."""
+
+    def __init__(self, app: Crossbar, origin: Origin, folder: Path) -> None:
+        self._app = app
+        self._origin = origin
+        self._folder = folder
+
+    def try_out(self) -> dict[str, Any]:
+        """Whether the settings could be taken over, and what would be different; nothing changes.
+
+        SettingsError, with all faults, if they cannot be used.
+        """
+        settings = self._origin.load()
+        prepared(self._app, settings)
+        before = self._app.settings
+        return {
+            "digest": digest_of(settings),
+            "changes": [*changes(before, settings)],
+            "later": [*later(before, settings)],
+        }
+
+    async def carry_out(self, digest: str) -> None:
+        """Take over the settings that were tried out, which the digest names.
+
+        SettingsError if they cannot be used, PluginError if they are others by now; then nothing has changed.
+        """
+        settings = self._origin.load()
+        if digest_of(settings) != digest:
+            raise PluginError("the configuration changed while it was loaded: try again")
+        await configure(self._app, settings)
+        new = self._folder / f"{KEPT}.new"
+        new.touch(0o600)
+        new.write_bytes(msgspec.json.encode(self._app.settings))
+        new.replace(self._folder / KEPT)
+
+
+def kept(folder: Path | None, settings: Settings) -> Settings:
+    """The settings that were taken over last, for a process that starts after that; these if none were."""
+    if folder is None:
+        return settings
+    try:
+        return msgspec.json.decode((folder / KEPT).read_bytes(), type=Settings)
+    except (OSError, msgspec.MsgspecError):
+        return settings
+
+
+def digest_of(settings: Settings) -> str:
+    """What tells settings apart."""
+    return hashlib.sha256(msgspec.json.encode(settings)).hexdigest()[:16]
+
+
+def changes(before: Settings, after: Settings) -> Iterator[str]:
+    """What is different for the gateway, a line each: `upstream billing: changed`."""
+    if before.gateway != after.gateway:
+        yield "gateway: changed"
+    for table in ("upstream", "provider"):
+        yield from _changed(table, getattr(before, table), getattr(after, table))
+    yield from _changed("route", _routes(before), _routes(after))
+
+
+def later(before: Settings, after: Settings) -> Iterator[str]:
+    """The tables of settings that are different too, and count only from the next start on."""
+    for table in msgspec.structs.fields(Settings):
+        if table.name not in SWAPPED and getattr(before, table.name) != getattr(after, table.name):
+            yield table.name
+
+
+def _routes(settings: Settings) -> dict[str, Any]:
+    return {" ".join([route.name or route.path, *map(str, route.host)]): route for route in settings.route}
+
+
+def _changed(table: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    for name in {**before, **after}:
+        if name not in after:
+            yield f"{table} {name}: removed"
+        elif name not in before:
+            yield f"{table} {name}: added"
+        elif before[name] != after[name]:
+            yield f"{table} {name}: changed"
