@@ -33,7 +33,6 @@ from .log import AccessLog
 from .negotiation import CSV, NDJSON
 from .noting import Notes, metrics_of
 from .pagination import StartKeys
-from .pipeline import STAGES
 from .plugins import Changes, Roster
 from .registry import Registry
 from .renderers import Lines, Renderer
@@ -150,11 +149,13 @@ class Crossbar:
         try:
             try:
                 given_up = False
-                if not ctx.status:
+                stages = None if registry.gateway is None or ctx.status else registry.gateway.stages(ctx)
+                if stages is not None:
+                    await walk(ctx, stages)  # how long that may take, the route says
+                elif not ctx.status:
                     self.watch.begin(ctx, ctx.started)
                     try:
-                        stages = registry.gateway.stages(ctx) if registry.gateway is not None else None
-                        await walk(ctx, stages or STAGES)
+                        await walk(ctx)
                     finally:
                         given_up = self.watch.end(ctx)
                 walked = time.perf_counter() - ctx.started
@@ -163,6 +164,7 @@ class Crossbar:
             finally:  # also when an exception passes through to the host
                 if ctx.matched is not None:
                     await ctx.matched.end()
+                    ctx.handover = None
                 for endpoint, _ in ctx.resolved:
                     if "finish" in endpoint.overrides:
                         await finish(ctx)
@@ -171,7 +173,7 @@ class Crossbar:
             registry.active -= 1
             if not registry.active and registry.retired is not None:
                 registry.retired()
-        if walked > self._slow:
+        if walked > self._slow and ctx.matched is None:
             logger.warning("slow: %.1f s in %s (request %s)", walked, blame(ctx), ctx.request_id)
         self._notes.finished(ctx)
 

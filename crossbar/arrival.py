@@ -7,8 +7,10 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from .context import Context
+from .errors import BadRequest
 from .fields import request_id
 from .redaction import work_for
+from .walk import refuse
 
 if TYPE_CHECKING:
     from .app import Crossbar
@@ -16,9 +18,16 @@ if TYPE_CHECKING:
 
 
 def arrived(app: Crossbar, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Context:
-    """The context of a request, with the path below the place where the application is mounted."""
+    """The context of a request, with the path below the place where the application is mounted.
+
+    If proxies contradict each other about who sent it, it holds the refusal.
+    """
+    refusal = None
     if app.gateway is not None and app.gateway.trusted:
-        scope = app.gateway.seen(scope)
+        try:
+            scope = app.gateway.seen(scope)
+        except BadRequest as refused:
+            refusal = refused
     ctx = Context(app, scope, app.clock())
     ctx.started = time.perf_counter()
     ctx.receive = receive
@@ -28,4 +37,6 @@ def arrived(app: Crossbar, scope: MutableMapping[str, Any], receive: Receive, se
     if ctx.root_path or ctx.raw_path.decode("latin-1") != scope["path"]:
         ctx.descend()
     ctx.request_id = request_id(ctx.headers.get(b"x-request-id"))
+    if refusal is not None:
+        refuse(ctx, refusal)
     return ctx

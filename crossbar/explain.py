@@ -9,23 +9,22 @@ context, the others are described. Somebody is assumed to be logged in, and ever
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from .auth import Principal
 from .context import Context
 from .dialects import choose
-from .dialects.answering import Answering
-from .dispatch import Bound
+from .dialects.implied import implied
 from .endpoint import Endpoint
 from .errors import Forbidden, MethodNotAllowed, Refusal, Unavailable
-from .pipeline import negotiate, open_request, tokenize
-from .reply import Reply
+from .gateway.judging import Asker, Assumed, Stage, going_well, identify, pass_noun, pass_plain
+from .gateway.telling import Routing, routing
+from .pipeline import STAGES, negotiate, open_request, tokenize
 from .resource import Resource
 from .roles import USER
 from .target import PROBES, Noun
@@ -41,7 +40,8 @@ _USER = replace(CALLER, role=USER)
 class Explanation:
     """Where a request would go. `allow` is there with 405 and OPTIONS, `message` with every refusal.
 
-    `dialect` is empty for health checks, which are in none.
+    `dialect` is empty for health checks and for plain routes of the gateway, which are in none; `stages` are those of
+    the walk, none for health checks. `routing` tells of the route that a request for an upstream has matched.
     `parts` are the requests of which one that names several things at once is made up.
     """
 
@@ -56,10 +56,12 @@ class Explanation:
     message: str | None = None
     allow: str | None = None
     parts: tuple[Explanation, ...] = ()
+    routing: Routing | None = None
+    stages: tuple[Stage, ...] = field(default=STAGES, repr=False, compare=False)
     context: Context = field(repr=False, compare=False, kw_only=True)
 
     def as_json(self) -> dict[str, Any]:
-        """The explanation for programs; `message`, `allow` and `parts` only where they say something."""
+        """The explanation for programs; what is not always there is only where it says something."""
         told: dict[str, Any] = {
             "method": self.method,
             "uri": self.uri,
@@ -76,14 +78,30 @@ class Explanation:
             told["allow"] = self.allow
         if self.parts:
             told["parts"] = [part.as_json() for part in self.parts]
-        return told
+        return told if self.routing is None else told | self.routing.as_json()
 
 
-def explain(app: Crossbar, method: str, uri: str, headers: Mapping[str, str] | None = None) -> Explanation:
-    """What the application would do with this request; `uri` is a path with its query, or an absolute URL."""
+def explain(
+    app: Crossbar,
+    method: str,
+    uri: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    asker: Asker | None = None,
+    live: bool = False,
+) -> Explanation:
+    """What the application would do with this request; `uri` is a path with its query, or an absolute URL.
+
+    Where a route of the gateway matches, `asker` is whoever is assumed to ask, and with `live` it counts how the
+    targets of its upstream are now, in an application that runs.
+    """
     ctx = _context(app, method, uri, headers or {})
     if ctx.raw_path in PROBES:
-        return Explanation(ctx.method, readable(uri), "", None, (), None, None, 200, context=ctx)
+        return Explanation(ctx.method, readable(uri), "", None, (), None, None, 200, stages=(), context=ctx)
+    assumed = Assumed(asker, live)
+    stages = ctx.registry.gateway.stages(ctx) if ctx.registry.gateway is not None else None
+    if stages is not None:
+        return _beside(ctx, uri, stages, assumed)
     ctx.dialect = choose(app.dialects, ctx.raw_path)
     refusal: Refusal | None = None
     try:
@@ -91,11 +109,22 @@ def explain(app: Crossbar, method: str, uri: str, headers: Mapping[str, str] | N
         tokenize(ctx)
         ctx.stage = "open_request"
         open_request(ctx)
+        ctx.stage = "authenticate"
+        identify(ctx, assumed)
     except Refusal as refused:
         refusal = refused
     if refusal is None and ctx.several and ctx.method != "OPTIONS":
         return _several(ctx, uri)
-    return _walked(ctx, uri, refusal)
+    return _walked(ctx, uri, refusal, assumed)
+
+
+def _beside(ctx: Context, uri: str, stages: tuple[Stage, ...], assumed: Assumed) -> Explanation:
+    """A request whose path is that of a plain route."""
+    status, refusal = pass_plain(ctx, stages, assumed)
+    told = routing(ctx, assumed, refused=refusal is not None)
+    message, allow = (refusal.message, (refusal.details or {}).get("allow")) if refusal is not None else (None, None)
+    found = (ctx.method, readable(uri), "", None, (), None, None, status, message, allow)
+    return Explanation(*found, routing=told, stages=stages, context=ctx)
 
 
 def _several(ctx: Context, uri: str) -> Explanation:
@@ -106,7 +135,7 @@ def _several(ctx: Context, uri: str) -> Explanation:
         part.several = ()
         part.target, part.raw_body = asked.target, asked.raw_body
         part.response_headers = []
-        told = _walked(part, part.dialect.path(part, asked.target.nouns), None)
+        told = _walked(part, part.dialect.path(part, asked.target.nouns), None, Assumed())
         part.status, part.payload = told.status, b"" if told.status == HTTPStatus.NO_CONTENT else b"{}"
         parts.append(told)
     ctx.stage = "spread"
@@ -118,7 +147,7 @@ def _several(ctx: Context, uri: str) -> Explanation:
     return Explanation(ctx.method, *shown, ctx.status, *refused, parts=tuple(parts), context=ctx)
 
 
-def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
+def _walked(ctx: Context, uri: str, refusal: Refusal | None, assumed: Assumed) -> Explanation:
     """The walk of a request from the stage `resolve` on, unless it was refused before."""
     allow = None
     try:
@@ -127,14 +156,14 @@ def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
         ctx.stage = "resolve"
         allow = _dispatch(ctx)
         ctx.stage = "authorize"
-        _authorize(ctx)
+        _authorize(ctx, assumed)
         ctx.stage = "negotiate"
         negotiate(ctx)
         ctx.stage = "execute"
         _refuse_broken(ctx)
         _read_listing(ctx)
         ctx.stage = "render"
-        status = _implied(ctx, ctx.bound) if ctx.bound is not None else 204
+        status = _implied(ctx)
     except Refusal as refused:
         refusal, status = refused, refused.status
         if isinstance(refused, MethodNotAllowed) and refused.details:
@@ -148,27 +177,31 @@ def _walked(ctx: Context, uri: str, refusal: Refusal | None) -> Explanation:
         ctx.target.version,
         _told_nouns(ctx),
         ctx.resolved[-1][0].name if ctx.resolved else None,
-        ctx.bound.route.name if ctx.bound is not None else None,
+        ctx.bound.route.name if ctx.bound is not None and ctx.matched is None else None,
         status,
         refusal.message if refusal is not None else None,
         allow,
+        routing=routing(ctx, assumed, refused=refusal is not None),
         context=ctx,
     )
 
 
 def _context(app: Crossbar, method: str, uri: str, headers: Mapping[str, str]) -> Context:
     """A request without a body, as a server would hand it over."""
+    fields = {name.lower(): value for name, value in headers.items()}
     scheme, absolute, rest = uri.partition("://")
     if absolute and scheme.isalnum():
         slash = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
         uri = rest[slash:] if rest[slash : slash + 1] == "/" else "/" + rest[slash:]
+        fields = {"host": rest[:slash]} | fields
     path, _, query = uri.partition("#")[0].partition("?")
     scope = {
+        "type": "websocket" if fields.get("upgrade", "").lower() == "websocket" else "http",
         "method": method.upper(),
         "path": "",
         "raw_path": path.encode(errors="surrogateescape"),
         "query_string": query.encode(errors="surrogateescape"),
-        "headers": [(name.lower().encode("latin-1"), value.encode()) for name, value in headers.items()],
+        "headers": [(name.encode("latin-1"), value.encode()) for name, value in fields.items()],
     }
     return Context(app, scope, app.clock())
 
@@ -178,10 +211,13 @@ def _nouns(ctx: Context) -> tuple[Noun, ...]:
 
     The caller is an administrator, unless the path says `me` in a way that only a user can.
     """
-    ctx.principal = CALLER
+    if ctx.principal is None:
+        ctx.principal = CALLER
     try:
         return ctx.dialect.localize(ctx, ctx.target.nouns)
     except Forbidden:
+        if ctx.principal is not CALLER:
+            raise
         ctx.principal = _USER
         return ctx.dialect.localize(ctx, ctx.target.nouns)
 
@@ -221,13 +257,23 @@ def named(ctx: Context) -> list[tuple[Endpoint, tuple[str, ...]]]:
     return [(each, args) for each, args in asked if args and (each.tenants or "resolve" in each.overrides)]
 
 
-def _authorize(ctx: Context) -> None:
+def _authorize(ctx: Context, assumed: Assumed) -> None:
     """Apply the tenant rule, which looks at the path alone; what endpoints ask beyond it is not known here."""
-    if ctx.bound is None or ctx.tenant is not None:
+    if ctx.bound is None or pass_noun(ctx, ctx.bound.endpoint, assumed) or ctx.tenant is not None:
         return
     for endpoint, _ in ctx.resolved:
         if "authorize" not in endpoint.overrides:
-            _now(Endpoint.authorize(endpoint, ctx))
+            with suppress(StopIteration):  # it never waits
+                Endpoint.authorize(endpoint, ctx).send(None)
+
+
+def _implied(ctx: Context) -> int:
+    """The status that the operation implies; of what an upstream answers, it is the one of all going well."""
+    if ctx.bound is None:
+        return 204
+    if ctx.matched is not None:
+        return going_well(ctx)
+    return implied(ctx, ctx.bound)
 
 
 def _refuse_broken(ctx: Context) -> None:
@@ -243,49 +289,6 @@ def _read_listing(ctx: Context) -> None:
     bound = ctx.bound
     if ctx.query and bound is not None and bound.route.operation == "find" and isinstance(bound.endpoint, Resource):
         ctx.listing()
-
-
-def _now(waiting: Any) -> None:
-    """Run a coroutine that never waits."""
-    try:
-        waiting.send(None)
-    except StopIteration:
-        return
-    waiting.close()
-
-
-def _implied(ctx: Context, bound: Bound) -> int:
-    """The status that the operation implies: 201 for what makes something, else what the dialect says, or 200."""
-    returned = _returned(bound.call)
-    if bound.route.verb == "PUT" and (returned is Reply or Reply in getattr(returned, "__args__", ())):
-        return 201  # an action that answers with more than plain JSON has made something
-    said = next((_SAID[name] for name in _called_in(bound.call) if name in _SAID), None)
-    if said is not None and returned is Reply:
-        return said
-    if isinstance(ctx.dialect, Answering):
-        # NOTE: what is deleted is told of nobody, and an action without an answer says so.
-        is_silent = ctx.verb == "DELETE" or returned is None
-        return ctx.dialect.status(ctx, Reply(None if is_silent else {}))
-    return 201 if bound.route.operation == "create" else 200
-
-
-_SAID = {"created": 201, "accepted": 202}
-"""The statuses that methods give by the name of what they answer with."""
-
-
-def _called_in(call: Callable[..., Any]) -> tuple[str, ...]:
-    """The names that the method of an operation uses."""
-    code = getattr(getattr(call, "__func__", None), "__code__", None)
-    return code.co_names if code is not None else ()
-
-
-@lru_cache(maxsize=1024)
-def _returned(call: Callable[..., Any]) -> Any:
-    """What the method of an operation says that it answers with; Any if it says nothing that can be read."""
-    try:
-        return inspect.get_annotations(call.__func__, eval_str=True).get("return", Any)  # type: ignore[attr-defined]
-    except (AttributeError, NameError, TypeError):
-        return Any
 
 
 def readable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from collections.abc import Iterable
 
@@ -16,6 +17,11 @@ SECURE = (
 )
 """What every response carries: its type is not to be guessed, it loads and runs nothing, no page frames it, the address
 with its query goes nowhere, and no cache keeps it."""
+
+# PERF: ids are no secrets, and the system's own randomness would cost a call of it for each request.
+CHANCE = random.Random(os.urandom(32))  # noqa: S311
+"""Where ids come from that only have to be different; another one in each process."""
+os.register_at_fork(after_in_child=CHANCE.seed)
 
 _NAMES = frozenset(name for name, _ in SECURE)
 _DEPENDS = b"Accept, Accept-Encoding, Authorization, X-Auth-Token"
@@ -67,7 +73,7 @@ def vary(headers: Fields, names: bytes) -> None:
 
 def request_id(sent: bytes | None) -> str:
     """The id of a request: the one that its client sent, if that is fit to be repeated, or a new one."""
-    return sent.decode() if sent is not None and _ID.fullmatch(sent) else os.urandom(16).hex()
+    return sent.decode() if sent is not None and _ID.fullmatch(sent) else CHANCE.randbytes(16).hex()
 
 
 def fit(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:

@@ -9,18 +9,22 @@ import orjson
 from .context import Context
 from .dialects.crossbar import CrossbarDialect
 from .errors import NotAcceptable, Refusal
+from .events import close
 from .failures import refusal_for
 from .negotiation import JSON
 from .opening import refuse_oversize
 from .pipeline import Stage, authorize, execute, negotiate, open_request, render, resolve
 
+MOST = 8 * 1024 * 1024
+"""Bytes of an answer, all of which are in memory."""
 _DIALECT = CrossbarDialect()
 
 
 async def within(ctx: Context) -> Any:
     """The data that a GET in Crossbar's words leads to, for the principal of the context; Refusal if it is refused.
 
-    The request around it was charged, and its caller is known; all else is asked as of any request.
+    The request around it was charged, and its caller is known; all else is asked as of any request. An answer of more
+    than MOST bytes is refused.
     """
     try:
         for stage in INNER:
@@ -42,15 +46,32 @@ def spell(ctx: Context) -> None:
     ctx.media_type = JSON
     refuse_oversize(ctx)
     ctx.target = ctx.dialect.target(ctx.raw_path, ctx.registry)
+    nouns = ctx.target.nouns
+    endpoint = ctx.registry.names.get(nouns[-1].name) if nouns else None
+    # NOTE: these say themselves who may ask, and would be handed a request that is not there.
+    if endpoint is not None and (endpoint.raw or endpoint.own_login):
+        raise NotAcceptable(f"{endpoint.name!r} answers in its own way, and cannot be part of something else")
 
 
 INNER: tuple[Stage, ...] = (spell, open_request, resolve, authorize, negotiate, execute, render)
 
 
 async def _read(ctx: Context) -> bytes:
-    if isinstance(ctx.payload, bytes) and ctx.handover is None and ctx.status < Refusal.status:
-        return ctx.payload
     if ctx.handover is not None or ctx.status >= Refusal.status:
         raise NotAcceptable("only what a module answers as JSON can be part of something else")
-    assert not isinstance(ctx.payload, bytes)
-    return b"".join([piece async for piece in ctx.payload])
+    payload = ctx.payload
+    pieces, size = [], 0
+    if isinstance(payload, bytes):
+        pieces, size = [payload], len(payload)
+    else:
+        try:
+            async for piece in payload:
+                pieces.append(piece)
+                size += len(piece)
+                if size > MOST:
+                    break
+        finally:
+            await close(payload)
+    if size > MOST:
+        raise NotAcceptable(f"what a module answers has more than {MOST} bytes: ask for less of it")
+    return b"".join(pieces)

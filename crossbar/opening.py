@@ -13,6 +13,23 @@ from .target import split_path
 
 def refuse_oversize(ctx: Context) -> None:
     """Raise UriTooLong, HeadersTooLarge or BadRequest for a request that is over a limit or whose path is none."""
+    refuse_large(ctx)
+    limits = ctx.app.settings.limits
+    path = ctx.raw_path
+    if path.count(b"/") > limits.segments:
+        raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
+    # PERF: a short path of plain characters cannot hold a long segment or a control character.
+    if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
+        for token in split_path(path):
+            if any(len(id) > limits.segment for id in ctx.dialect.ids_in(token)) or not token.isprintable():
+                raise BadRequest(
+                    f"a segment of the path is longer than {limits.segment} characters or holds control characters",
+                    word="bad_path",
+                )
+
+
+def refuse_large(ctx: Context) -> None:
+    """Raise the same for what is too large whatever the path means, or said twice where once is all there can be."""
     limits = ctx.app.settings.limits
     path = ctx.raw_path
     if len(path) + len(ctx.query_string) > limits.target:
@@ -24,16 +41,14 @@ def refuse_oversize(ctx: Context) -> None:
         _refuse_several(headers)
     if path[:1] != b"/":
         raise BadRequest("the request target must be a path", word="bad_path")
-    if path.count(b"/") > limits.segments:
-        raise BadRequest(f"the path has more than {limits.segments} segments", word="bad_path")
-    # PERF: a short path of plain characters cannot hold a long segment or a control character.
-    if len(path) > limits.segment or b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
+
+
+def refuse_unreadable(path: bytes) -> None:
+    """Raise BadRequest for a path with broken encodings, with what is no UTF-8, or with control characters."""
+    if b"%" in path or not path.isascii() or not path.decode("ascii").isprintable():
         for token in split_path(path):
-            if any(len(id) > limits.segment for id in ctx.dialect.ids_in(token)) or not token.isprintable():
-                raise BadRequest(
-                    f"a segment of the path is longer than {limits.segment} characters or holds control characters",
-                    word="bad_path",
-                )
+            if not token.isprintable():
+                raise BadRequest("the path holds control characters", word="bad_path")
 
 
 def _refuse_several(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -50,7 +50,8 @@ _PAIR = re.compile(
 )
 # NOTE: words of a sentence may stand there as well; what is secret has a digit in it, or the padding of base64.
 _SCHEME = re.compile(r"\b(bearer|basic)(\s{1,8})(?=[A-Za-z+/._~-]{0,512}[0-9=])[A-Za-z0-9+/=._~-]{4,}", re.IGNORECASE)
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+){1,4}")
+# A JWT, or a key as `crossbar key` makes them.
+_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]+){1,4}|\bcb_[A-Za-z0-9_-]{43}")
 _USERINFO = re.compile(r"(://[^/@\s:]{0,256}:)[^/@\s]{1,256}@")
 
 
@@ -58,13 +59,13 @@ def redacted(text: str, values: Iterable[str] = ()) -> str:
     """The text with `***` in the place of secrets.
 
     Those are the `values`, however they are quoted or encoded; what stands after a name such as `auth_token`,
-    `password` or `Authorization`; what looks like a JWT; and the passwords of URLs.
+    `password` or `Authorization`; what looks like a JWT or an API key of ours; and the passwords of URLs.
     """
     for value in values:
         for spelled in _spellings(value):
             if spelled in text:
                 text = text.replace(spelled, HIDDEN)
-    text = _JWT.sub(HIDDEN, text)
+    text = _TOKEN.sub(HIDDEN, text)
     text = _PAIR.sub(rf"\1\2{HIDDEN}", text)
     text = _SCHEME.sub(rf"\1\2{HIDDEN}", text)
     return _USERINFO.sub(rf"\1{HIDDEN}@", text)

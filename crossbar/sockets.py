@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .context import Context
-from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized
+from .errors import Fault, Forbidden, Refusal, StoreError, Unauthorized, Unavailable
 from .events import end
 from .fields import secure
 from .limits.admission import charge
@@ -82,11 +82,8 @@ async def hooks_before(ctx: Context) -> None:
 def _stages_of(ctx: Context) -> tuple[Stage, ...]:
     """The stages of a handshake: shorter ones for a plain route of the gateway."""
     routes = ctx.registry.gateway
-    if routes is None or routes.stages(ctx) is None:
-        return STAGES
-    from .gateway.plain import ROUTED_SOCKETS
-
-    return (refuse_foreign, *ROUTED_SOCKETS)
+    stages = routes.stages(ctx) if routes is not None else None
+    return STAGES if stages is None else (refuse_foreign, *stages)
 
 
 STAGES = (tokenize, refuse_foreign, open_request, take_socket, authenticate, resolve, charge, authorize, hooks_before)
@@ -190,11 +187,12 @@ async def _until_ended(ctx: Context, line: _Line) -> Refusal:
         return overdue(ctx)
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
-        if ctx.principal is None or not ctx.principal.token:
-            continue
         try:
-            await ctx.app.tokens.recheck(ctx.principal)
+            if ctx.principal is not None and ctx.principal.token:
+                await ctx.app.tokens.recheck(ctx.principal)
+            elif ctx.matched is not None:
+                await ctx.matched.route.access.recheck(ctx, ctx.matched)
         except Unauthorized:
             return Unauthorized("the token has ended")
-        except StoreError as error:
+        except (StoreError, Unavailable) as error:
             logger.warning("the token of a WebSocket could not be checked: %s (request %s)", error, ctx.request_id)

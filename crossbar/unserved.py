@@ -20,6 +20,7 @@ from .errors import (
     MethodNotAllowed,
     Refusal,
     RequestTimeout,
+    Unauthorized,
     Unavailable,
     UriTooLong,
 )
@@ -71,7 +72,13 @@ def refused(
         ctx.descend()
     ctx.request_id = request_id(ctx.headers.get(b"x-request-id"))
     ctx.dialect = choose(app.dialects, ctx.raw_path) if scope["raw_path"] else app.dialects[0]
-    if status == UNKNOWN_METHOD:
+    routes = ctx.registry.gateway
+    routed = routes.at(ctx) if routes is not None and scope["raw_path"] else None
+    if routed is not None:
+        ctx.dialect = routed[0]
+        unknown = Unauthorized() if routed[1].guarded else MethodNotAllowed("GET, HEAD, POST, PUT, PATCH, DELETE")
+        refuse(ctx, unknown if status == UNKNOWN_METHOD else _refusal(status, message))
+    elif status == UNKNOWN_METHOD:
         refuse(ctx, _unknown_method(ctx))  # charged as any other, so that nobody tries out paths in this way
     else:
         # NOTE: some paths have an error form of their own, but half of a path may be another one.

@@ -70,5 +70,7 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
         # NOTE: it may be a dialect that failed; the first one is Crossbar's own.
         ctx.dialect = ctx.app.dialects[0]
         with suppress(Exception):
-            ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
+            routes = ctx.registry.gateway
+            if routes is None or routes.stages(ctx) is None:
+                ctx.dialect = choose(ctx.app.dialects, ctx.raw_path)
     ctx.dialect.failure(ctx, refusal)

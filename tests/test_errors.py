@@ -116,9 +116,15 @@ def test_every_error_of_the_package_is_in_the_tree() -> None:
         "crossbar.context.Answered",
         "crossbar.gateway.guard.ClientGone",
         "crossbar.gateway.guard.Overdue",
+        "crossbar.gateway.matching.Clash",
         "crossbar.gateway.policy.PolicyError",
+        "crossbar.gateway.routes.RouteFault",
         "crossbar.gateway.transport.Broken",
+        "crossbar.gateway.transport.Garbled",
+        "crossbar.gateway.transport.NotConnected",
         "crossbar.gateway.transport.NotInTime",
+        "crossbar.gateway.transport.Rejected",
+        "crossbar.gateway.transport.TransportError",
         "crossbar.protocol.head.Refused",
     }
     outside = set()

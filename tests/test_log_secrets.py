@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from crossbar.redaction import Carrier, of_present, redacted, secrets_of, work_for
 
 SECRET = "hunter2-Xy9"
+KEY = "cb_Zk3-_abcDEFghiJKLmnoPQRstuVWXyz0123456789-abcd"
 TOKEN = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImNyb3NzYmFyIn0.eyJpc3MiOiJrYXpvbyJ9.Zk3-_abcDEF"
 
 
@@ -85,6 +86,12 @@ def test_what_looks_like_a_token(form: str) -> None:
     """A JWT goes wherever it stands."""
     found = redacted(form.format(TOKEN))
     assert [] == [part for part in TOKEN.split(".") if part in found]
+
+
+@pytest.mark.parametrize("form", ["{}", "at {} end", "'{}'", "key/{}", "x={}&y", "[{}]", "client-key: {}"])
+def test_what_looks_like_a_key(form: str) -> None:
+    """An API key that this server has made goes wherever it stands, whatever the field is called that holds it."""
+    assert KEY not in redacted(form.format(KEY))
 
 
 PROSE = [

@@ -284,7 +284,8 @@ def test_what_routing_loads() -> None:
             "registry",
             "routes",
         ),
-        *("settings", "settings.dialects", "settings.loading", "settings.tables", "target"),
+        *("settings", "settings.dialects", "settings.faults", "settings.gateway", "settings.loading", "settings.shape"),
+        *("settings.tables", "target"),
     )
     assert {"crossbar", *(f"crossbar.{file}" for file in files)} == ours
     assert set() == others & set(HEAVY)

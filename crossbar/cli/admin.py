@@ -140,6 +140,8 @@ class _Commands:
             return {"ok": True, "modules": [facts_of(plugin) for plugin in self._app.plugins.plugins]}
         if asked["do"] == "targets":
             return {"ok": True, "targets": self._targets()}
+        if asked["do"] == "explain":
+            return self._explain(asked)
         if asked["do"] in ("try", "configure"):
             return await self._configure(asked["do"], asked.get("name", ""))
         try:
@@ -155,6 +157,16 @@ class _Commands:
         """What is known of the targets of the gateway, if there is one."""
         gateway = self._app.gateway
         return [] if gateway is None else [{"upstream": name, **state} for name, state in gateway.targets()]
+
+    def _explain(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What becomes of a request, with the modules, the configuration and the targets as they are now."""
+        # PERF: it brings along much that a server does not need.
+        from .explained import explained
+
+        try:
+            return {"ok": True, "explained": explained(self._app, asked, live=True)}
+        except ValueError as error:
+            return {"ok": False, "error": str(error)}
 
     async def _configure(self, do: str, digest: str) -> dict[str, Any]:
         """Try out the configuration as it is now, or take it over."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import rich_click as click
 
 from . import admin
@@ -41,17 +45,31 @@ def command(as_json: bool, port: int | None, config: str | None) -> None:
         if not answer["ok"]:
             faults = answer["faults"]
             raise Failure("\n  ".join(["the old configuration goes on; the new one has faults:", *faults]), 1, faults)
-    first = tried[0]
-    if first["changes"]:
-        for answer in admin.ask(folder, {"do": "configure", "name": first["digest"]}):
-            if not answer["ok"]:
-                raise Failure(f"process {answer['pid']}: {'; '.join(answer['faults'])}")
+    changes = _together(tried, "changes")
+    processes = _configured(folder, tried[0]["digest"]) if changes else len(tried)
     if as_json:
-        print_json({"changes": first["changes"], "later": first["later"], "processes": len(tried)})
+        print_json({"changes": changes, "later": _together(tried, "later"), "processes": processes})
         return
-    for change in first["changes"]:
+    for change in changes:
         echo(change)
-    for table in first["later"]:
+    for table in _together(tried, "later"):
         echo(f"{table}: waits for the next start")
-    if not first["changes"]:
+    if not changes:
         echo("nothing has changed")
+
+
+def _together(tried: Sequence[dict[str, Any]], what: str) -> list[str]:
+    """What any of the processes tells; one of them may have missed an earlier change."""
+    return [*dict.fromkeys(each for answer in tried for each in answer[what])]
+
+
+def _configured(folder: Path, digest: str) -> int:
+    """Have every process take over what was tried, also one that began meanwhile; how many have."""
+    done: set[str] = set()
+    while {path.stem for path in folder.glob("*.sock")} - done:
+        for answer in admin.ask(folder, {"do": "configure", "name": digest}):
+            if not answer["ok"]:
+                before = f"; {len(done)} others have the new configuration" if done else ""
+                raise Failure(f"process {answer['pid']}: {'; '.join(answer['faults'])}{before}", 1, answer["faults"])
+            done.add(str(answer["pid"]))
+    return len(done)

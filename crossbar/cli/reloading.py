@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from ..app import Crossbar
-from ..errors import PluginError
+from ..errors import PluginError, SettingsError
+from ..gateway.assembly import Gateway
 from ..gateway.keeping import SWAPPED, configure, prepared
 from ..settings import Settings, from_environment
+
+logger = logging.getLogger("crossbar")
 
 KEPT = "settings.json"
 """The file in the admin folder with the settings that were loaded last, for processes that are started later."""
@@ -43,13 +48,26 @@ class Reloading:
         SettingsError, with all faults, if they cannot be used.
         """
         settings = self._origin.load()
-        prepared(self._app, settings)
+        made = prepared(self._app, settings)
         before = self._app.settings
         return {
             "digest": digest_of(settings),
-            "changes": [*changes(before, settings)],
-            "later": [*later(before, settings)],
+            "changes": [*changes(before, settings), *self._other_files(made)],
+            "later": [*later(self._said(before), settings)],
         }
+
+    def _other_files(self, made: Gateway) -> Iterator[str]:
+        """The upstreams that are the same, but for what is in the files that their settings name."""
+        keeper = self._app.gateway
+        for name, service in keeper.current.services.items() if keeper is not None else ():
+            other = made.services.get(name)
+            if other is not None and other is not service and other.settings == service.settings:
+                yield f"upstream {name}: its files have changed"
+
+    def _said(self, settings: Settings) -> Settings:
+        """The settings as somebody has said them: without the file of counts, which workers were given at the start."""
+        given = Path(settings.rate.shared).parent == self._folder
+        return replace(settings, rate=replace(settings.rate, shared="")) if given else settings
 
     async def carry_out(self, digest: str) -> None:
         """Take over the settings that were tried out, which the digest names.
@@ -64,6 +82,19 @@ class Reloading:
         new.touch(0o600)
         new.write_bytes(msgspec.json.encode(self._app.settings))
         new.replace(self._folder / KEPT)
+
+    async def catch_up(self) -> None:
+        """Take over what the others have taken over while this process was starting.
+
+        NOTE: to be called once the process can be asked, so that nothing is missed in between.
+        """
+        settings = kept(self._folder, self._app.settings)
+        if settings == self._app.settings:
+            return
+        try:
+            await configure(self._app, settings)
+        except SettingsError as error:
+            logger.error("reload: this process has an older configuration than the others: %s", "; ".join(error.faults))
 
 
 def kept(folder: Path | None, settings: Settings) -> Settings:
@@ -98,7 +129,17 @@ def later(before: Settings, after: Settings) -> Iterator[str]:
 
 
 def _routes(settings: Settings) -> dict[str, Any]:
-    return {" ".join([route.name or route.path, *map(str, route.host)]): route for route in settings.route}
+    """The routes by what a message can call them; those that would be called the same are counted."""
+    named: dict[str, Any] = {}
+    for route in settings.route:
+        hosts = (route.host,) if isinstance(route.host, str) else route.host
+        name = route.name or " ".join([*hosts, *route.methods, route.path])
+        called, number = name, 1
+        while called in named:
+            number += 1
+            called = f"{name} ({number})"
+        named[called] = route
+    return named
 
 
 def _changed(table: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -188,7 +188,13 @@ class _Workers(Multiprocess):
         # NOTE: as long as this process holds the port, new clients would be let in, and nobody would ever answer them.
         for each in self.sockets:
             each.close()
-        super().join_all()
+        for process in self.processes:
+            while process.process.is_alive():
+                process.process.join(0.2)
+                if self.signal_queue:
+                    # A second signal, for workers that wait for `server.drain` to be over.
+                    self.signal_queue.clear()
+                    self.terminate_all()
 
 
 def _serve_in_workers(
@@ -221,7 +227,7 @@ async def _come_up(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequ
     limits = limits_in_force(app.settings)
     api = [f"{url}{path}" for path in places(app)] or [url]
     store = shown(app.settings.store.url)
-    echo(greeting(url, api, store, limits, len(app.registry), faults, server.workers))
+    echo(greeting(url, api, store, limits, modules_of(app), faults, server.workers, gateway_of(app)))
     if trial:
         echo(trial)
 
@@ -256,8 +262,28 @@ def places(app: Crossbar) -> list[str]:
     return found
 
 
+def modules_of(app: Crossbar) -> int:
+    """How many modules there are, without the nouns of the gateway."""
+    return len(app.registry) - (len(app.gateway.current.nouns) if app.gateway is not None else 0)
+
+
+def gateway_of(app: Crossbar) -> str:
+    """How many routes lead to how many upstreams, empty without a gateway."""
+    if app.gateway is None:
+        return ""
+    routes, services = len(app.gateway.current.routes), len(app.gateway.current.services)
+    return f"{routes} {'route' if routes == 1 else 'routes'} to {services} upstream{'' if services == 1 else 's'}"
+
+
 def greeting(
-    url: str, api: Sequence[str], store: str, limits: str, modules: int, faults: Sequence[str], workers: int
+    url: str,
+    api: Sequence[str],
+    store: str,
+    limits: str,
+    modules: int,
+    faults: Sequence[str],
+    workers: int,
+    gateway: str = "",
 ) -> str:
     """Addresses, store, limits and modules, with a line for each module that is out of order."""
     facts = [
@@ -269,6 +295,8 @@ def greeting(
         ("Modules", f"{modules}, {len(faults)} out of order:" if faults else f"{modules}, all in order"),
         *(("", fault) for fault in faults),
     ]
+    if gateway:
+        facts.append(("Gateway", gateway))
     if workers > 1:
         facts.append(("Workers", str(workers)))
     told = "\n".join(f"  {name:<8} {value}" for name, value in facts)

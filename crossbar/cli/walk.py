@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from ..context import Context
 from ..explain import CALLER, Explanation, named, readable
-from ..pipeline import STAGES, WITHOUT_BODY
+from ..pipeline import WITHOUT_BODY
 from ..resource import Resource
 from ..target import ALIAS
 from .output import first_sentence
+from .routed import FINDS
 
-_CLAUSE = re.compile("[,:;]")
+_CLAUSE = re.compile("[,:;?]")
+_NUMBER = re.compile(r"^[0-9]+\. ")
 
 
 class Step(NamedTuple):
@@ -87,15 +89,16 @@ def _remaining(label: str, rest: list[str]) -> tuple[tuple[str, str], ...]:
 def findings(explanation: Explanation) -> Iterator[Finding]:
     """The stages of the walk as far as the request gets, each with its question and what it finds."""
     ctx = explanation.context
-    for stage in STAGES:
+    finds = _FINDS | FINDS if explanation.routing is not None or not explanation.dialect else _FINDS
+    for stage in explanation.stages:
         name = stage.__name__
-        asks = _CLAUSE.split((stage.__doc__ or "").partition(". ")[2], 1)[0].rstrip(".")
+        asks = _CLAUSE.split(_NUMBER.sub("", stage.__doc__ or ""), 1)[0].rstrip(".")
         if explanation.message is not None and name == ctx.stage and not explanation.parts:
             allow = f"; Allow: {explanation.allow}" if explanation.allow else ""
             yield Finding(name, asks, f"{explanation.status}: {explanation.message}{allow}")
             return
         skipped = ctx.method == "OPTIONS" and name in _UNASKED
-        yield Finding(name, asks, "not asked: OPTIONS only lists verbs" if skipped else _FINDS[name](explanation, ctx))
+        yield Finding(name, asks, "not asked: OPTIONS only lists verbs" if skipped else finds[name](explanation, ctx))
         if explanation.parts and name == "spread":
             return
 

@@ -203,7 +203,8 @@ def framing_of(
     codings = headers.getall("transfer-encoding", ())
     if len(lengths) + len(codings) > 1:
         raise HttpProcessingError(message="it tells the length of its body twice")
-    if codings and (codings[0].lower() != "chunked" or version == HttpVersion10):
+    # NOTE: the parser may have read another coding: a tab behind "chunked" makes it read on until the end.
+    if codings and (not message.chunked or codings[0].lower() != "chunked" or version == HttpVersion10):
         raise HttpProcessingError(message="its transfer coding is not chunked")
     # PERF: one look at all names and all values; there is hardly ever anything to find.
     names = b"".join([name for name, _ in fields])

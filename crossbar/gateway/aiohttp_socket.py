@@ -154,7 +154,7 @@ class AiohttpSocket:
     async def _finish(self, end: Message) -> None:
         """Note how it was closed, and answer with the same, as RFC 6455, 5.5.1 asks for, if that was not said."""
         self._end = end
-        if end.code != CUT and not self._closing:
+        if not self._closing:
             with suppress(ClientError, OSError):
                 await self._say_close(end.code, end.reason)
         self._over.set()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from ..errors import ContentTooLarge
-from ..opening import has_body
+from ..errors import BadRequest, ContentTooLarge
 from .guard import ClientGone
 
 if TYPE_CHECKING:
@@ -15,20 +14,21 @@ if TYPE_CHECKING:
     from .routes import Times
 
 
+_LONGEST = 18
+"""Digits of a length."""
+
+
 class Pieces(AsyncIterator[bytes]):
     """A body that is still on its way: what has been read of it, then what comes.
 
-    `begun` tells whether a piece was asked for, `length` is how many bytes were announced, None if that shows only at
-    the end. ContentTooLarge as soon as there are more than the limit, ClientGone if its client goes in the middle of it.
+    `begun` tells whether a piece was asked for, `length` how many bytes were announced, None if that shows only at the
+    end. ContentTooLarge as soon as there are more than the limit, ClientGone if its client goes in the middle of it.
     """
 
     def __init__(self, ctx: Context, guard: Guard, first: bytes, limit: int, times: Times) -> None:
         self.begun = False
         self.taken = len(first)
-        headers = ctx.headers
-        # NOTE: of both, which no server of ours lets through, the coding would count (RFC 9112, 6.3).
-        announced = headers.get(b"content-length") if b"transfer-encoding" not in headers else None
-        self.length = int(announced) if announced is not None else None
+        self.length = announced(ctx)
         self._ctx = ctx
         self._guard = guard
         self._timed = True
@@ -71,17 +71,14 @@ class Pieces(AsyncIterator[bytes]):
         self._timed = False
 
 
-async def body_of(ctx: Context, guard: Guard, limit: int, times: Times) -> bytes | Pieces | None:
-    """The body of a request, None if it has none; ContentTooLarge for one that announces more than the limit."""
-    if not has_body(ctx):
-        guard.listen(ctx.receive)
-        return None
+async def body_of(ctx: Context, guard: Guard, limit: int, times: Times) -> bytes | Pieces:
+    """The body of a request that has one; ContentTooLarge if it announces more than the limit."""
     guard.listen(ctx.receive, received=False)
-    announced = ctx.headers.get(b"content-length", b"0")
-    if int(announced[:20]) > limit:
+    if (announced(ctx) or 0) > limit:
         raise too_large(limit)
     if expects(ctx):
         return Pieces(ctx, guard, b"", limit, times)
+    guard.unhurried()
     message = await ctx.receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
@@ -92,6 +89,17 @@ async def body_of(ctx: Context, guard: Guard, limit: int, times: Times) -> bytes
         return Pieces(ctx, guard, first, limit, times)
     guard.listen(ctx.receive)
     return first
+
+
+def announced(ctx: Context) -> int | None:
+    """How many bytes the body of a request has, None if that shows at its end; BadRequest for what is no number."""
+    length = ctx.headers.get(b"content-length")
+    # NOTE: of both, which no server of ours lets through, the coding would count (RFC 9112, 6.3).
+    if length is None or b"transfer-encoding" in ctx.headers:
+        return None
+    if not length.isdigit() or len(length) > _LONGEST:
+        raise BadRequest("Content-Length is one whole number", word="bad_header")
+    return int(length)
 
 
 def expects(ctx: Context) -> bool:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MethodNotAllowed, Refusal, Unavailable
+from ..errors import MethodNotAllowed
 from ..events import end
-from .guard import Guard, Overdue
+from .calling import Calling, word_of
+from .guard import ClientGone, Guard, Overdue
 from .outgoing import Outgoing
-from .passage import Passage
-from .refusals import BadGateway, Upstreams
+from .pool import Target
+from .refusals import BadGateway, ClientClosed, Upstreams
+from .relay import picked, refuse_busy
 from .transport import Broken, Call, Message, NotConnected, Rejected, Socket, TransportError
 
 if TYPE_CHECKING:
     from ..context import Context
     from .matched import Matched
-
-logger = logging.getLogger("crossbar")
 
 _GOING_AWAY, _NO_STATUS, _CUT, _FAILED = 1001, 1005, 1006, 1011
 _UNSAID = frozenset({_NO_STATUS, _CUT, 1015})
@@ -30,111 +29,144 @@ async def converse(ctx: Context, matched: Matched) -> None:
     route, service = matched.route, matched.route.service
     if service is None or not route.settings.websocket:
         raise MethodNotAllowed("GET, HEAD")
-    if service.active >= service.settings.concurrency:
-        told = f"the service {service.name!r} is working on as many requests as it may: try again"
-        raise Unavailable(told, word="upstream_busy", retry=1)
-    matched.upstream = service.name
-    passage = matched.passage = Passage(ctx, matched, service, Guard(0))
-    service.begin()
+    refuse_busy(matched, service)
+    calling = Calling(ctx, matched, service, Guard(0))
+    client = _Client(ctx, calling.guard)
     try:
-        socket = await _opened(ctx, matched, passage)
-        passage.guard.end()
-        await _relayed(ctx, matched, socket)
+        await client.begin()
+        socket = await _opened(ctx, matched, calling)
+        calling.guard.end()
+        await _relayed(ctx, matched, client, socket)
+    except ClientGone:
+        raise ClientClosed from None
     finally:
-        await passage.end()
+        await client.end()
+        await calling.end()
 
 
-async def _opened(ctx: Context, matched: Matched, passage: Passage) -> Socket:
-    """A WebSocket to one of the targets; a second one is tried where the first cannot be reached."""
-    service, route = passage.service, matched.route
+class _Client:
+    """The client's side: what it sends, and whether it has gone before it was accepted."""
+
+    def __init__(self, ctx: Context, guard: Guard) -> None:
+        self._ctx = ctx
+        self._guard = guard
+        self._coming: asyncio.Task[Any] | None = None
+
+    async def begin(self) -> None:
+        """Wait for what comes first of it: nothing but its end, as long as it is not accepted."""
+        await self._ctx.receive()  # websocket.connect
+        self._coming = asyncio.create_task(self._first())
+
+    async def receive(self) -> Any:
+        """The next message, or its end."""
+        coming, self._coming = self._coming, None
+        return await (coming if coming is not None else self._ctx.receive())
+
+    async def end(self) -> None:
+        """Wait for nothing any more."""
+        if self._coming is not None:
+            await end(self._coming)
+
+    async def _first(self) -> Any:
+        message = await self._ctx.receive()
+        if message["type"] == "websocket.disconnect":
+            self._guard.leave()
+        return message
+
+
+async def _opened(ctx: Context, matched: Matched, calling: Calling) -> Socket:
+    """A WebSocket to one of the targets; another one is tried where the first cannot be reached."""
+    service, route = calling.service, matched.route
     outgoing = Outgoing(ctx, matched, service)
     offered = ctx.scope.get("subprotocols") or ()
     most = ctx.app.settings.limits.socket_message
-    tried: list[Any] = []
+    tried: list[Target] = []
     while True:
-        target = service.pool.pick(tried)
-        if target is None:
-            raise Unavailable(f"no target of the service {service.name!r} is in order", word="no_target", retry=5)
+        target = picked(service, tried)
         tried.append(target)
-        matched.tries += 1
-        matched.target = target.text
         fields = [pair for pair in outgoing.fields(target) if not pair[0].startswith(b"sec-websocket-")]
         call = Call("GET", target.origin, target.base + outgoing.path, fields)
-        passage.begin(target)
+        calling.begin(target)
         try:
-            passage.guard.within(route.times.first_byte, "first_byte")
-            socket: Socket = await passage.guard.call(service.transport.websocket(call, offered, most))
+            calling.guard.within(route.times.first_byte, "first_byte")
+            socket: Socket = await calling.guard.call(service.transport.websocket(call, offered, most))
         except Rejected as rejected:
-            passage.rejected(rejected.status)
-            raise Upstreams(rejected.status) from None
+            calling.opened(rejected.status)
+            if rejected.status >= 400:
+                raise Upstreams(rejected.status) from None
+            # NOTE: a redirect is not followed, and a page is no WebSocket.
+            told = f"the service {service.name!r} answered {rejected.status}, and opened no WebSocket"
+            raise BadGateway(told, word="upstream_error") from None
         except (TransportError, Overdue) as error:
-            passage.failed(str(error) or "it did not answer in time", "connect")
-            if isinstance(error, NotConnected) and len(tried) < route.retry.tries:
-                passage.put_away()
-                continue
-            raise _refusal(ctx, matched, error) from None
-        passage.rejected(101)
-        return socket
+            timed_out = isinstance(error, Overdue)
+            calling.failed(str(error), "timeout" if isinstance(error, Overdue) else word_of(error))
+            if timed_out or not isinstance(error, NotConnected) or len(tried) >= route.retry.tries:
+                raise calling.refusal(error) from None
+        else:
+            calling.opened(101)
+            return socket
 
 
-def _refusal(ctx: Context, matched: Matched, error: Exception) -> Refusal:
-    name = matched.upstream
-    logger.warning("upstream %s, %s: WebSocket: %s (request %s)", name, matched.target, error, ctx.request_id)
-    return BadGateway(f"the service {name!r} did not open a WebSocket", word="upstream_reset")
-
-
-async def _relayed(ctx: Context, matched: Matched, socket: Socket) -> None:
+async def _relayed(ctx: Context, matched: Matched, client: _Client, socket: Socket) -> None:
     """Accept the client, and relay in both directions until one side closes."""
-    await ctx.receive()  # websocket.connect
     accept: dict[str, Any] = {"type": "websocket.accept", "headers": []}
     if socket.subprotocol is not None:
         accept["subprotocol"] = socket.subprotocol
-    await ctx.send(accept)
-    downward = asyncio.create_task(_down(ctx, matched, socket))
-    upward = asyncio.create_task(_up(ctx, socket))
+    tasks: tuple[asyncio.Task[None], ...] = ()
     try:
-        await asyncio.wait({downward, upward}, return_when=asyncio.FIRST_COMPLETED)
+        await ctx.send(accept)
+        tasks = asyncio.create_task(_down(ctx, matched, socket)), asyncio.create_task(_up(client, socket))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (downward, upward):
+        for task in tasks:
             await end(task)
         await socket.close(_GOING_AWAY, "")
-    for task in (downward, upward):
-        if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, OSError):
-            raise error
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def _down(ctx: Context, matched: Matched, socket: Socket) -> None:
     """From the upstream to the client; a connection that was cut is told as 1011."""
-    while True:
-        message = await socket.receive()
-        if message.text is not None:
-            matched.bytes += len(message.text)
-            await ctx.send({"type": "websocket.send", "text": message.text})
-        elif message.data is not None:
-            matched.bytes += len(message.data)
-            await ctx.send({"type": "websocket.send", "bytes": message.data})
-        else:
-            code = message.code
-            if code == _CUT:
-                ctx.reason = "upstream_reset"
-            shown = 1000 if code == _NO_STATUS else _FAILED if code in _UNSAID else code
-            reason = message.reason if code not in _UNSAID else ""
-            await ctx.send({"type": "websocket.close", "code": shown, "reason": reason})
-            return
+    try:
+        while True:
+            message = await socket.receive()
+            text = message.text
+            if text is not None:
+                matched.bytes += len(text) if text.isascii() else len(text.encode())
+                await ctx.send({"type": "websocket.send", "text": text})
+            elif message.data is not None:
+                matched.bytes += len(message.data)
+                await ctx.send({"type": "websocket.send", "bytes": message.data})
+            else:
+                await _close(ctx, message)
+                return
+    except OSError:
+        return  # the client has gone, which the other direction tells the upstream
 
 
-async def _up(ctx: Context, socket: Socket) -> None:
+async def _close(ctx: Context, message: Message) -> None:
+    """Tell the client how the upstream has closed."""
+    code = message.code
+    if code == _CUT:
+        ctx.reason = "upstream_reset"
+    shown = 1000 if code == _NO_STATUS else _FAILED if code in _UNSAID else code
+    await ctx.send({"type": "websocket.close", "code": shown, "reason": "" if code in _UNSAID else message.reason})
+
+
+async def _up(client: _Client, socket: Socket) -> None:
     """From the client to the upstream; one that went without a word is told as going away."""
     while True:
-        message = await ctx.receive()
+        message = await client.receive()
         if message["type"] == "websocket.disconnect":
-            code = message.get("code") or _GOING_AWAY
-            reason = message.get("reason") or ""
-            shown = 1000 if code == _NO_STATUS else _GOING_AWAY if code in _UNSAID else code
-            await socket.close(shown, reason)
+            code, reason = message.get("code") or _GOING_AWAY, message.get("reason")
+            # NOTE: uvicorn tells of a connection that was cut as of one that was closed without a code, but for this.
+            said_nothing = code == _NO_STATUS and reason is not None
+            await socket.close(1000 if said_nothing else _GOING_AWAY if code in _UNSAID else code, reason or "")
             return
         text = message.get("text")
         try:
             await socket.send(Message(text=text) if text is not None else Message(data=message.get("bytes") or b""))
         except Broken:
-            return  # the other direction tells how it ended
+            # NOTE: how it ended, the other direction is about to tell the client, and ends both.
+            await asyncio.Event().wait()

@@ -46,9 +46,9 @@ class Guard:
     )
 
     def __init__(self, total: float) -> None:
-        """Begin the time for everything together, in seconds; 0 for no end."""
+        """Begin the time for everything together, in seconds; 0 for no end. It is kept from the first phase on."""
         self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None, "a call is made by a task"
         self._task = task
         self._total = self._loop.time() + total if total else FOREVER

@@ -6,19 +6,22 @@ import asyncio
 import hashlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 from msgspec.structs import replace
 
-from ..errors import SettingsError
+from ..endpoint import Endpoint
+from ..errors import RegistrationError, SettingsError
 from ..limits.buckets import Table
-from ..registry import Registry
+from ..registry import Entry, Registry
 from ..settings import Settings
 from .assembly import Gateway, Surroundings, gateway_of
 from .peers import Trusted, origin_of
 from .plain import Routes
+from .succession import Predecessors, hand_on
 
 if TYPE_CHECKING:
     from ..app import Crossbar
@@ -30,53 +33,83 @@ SWAPPED = ("gateway", "upstream", "provider", "route")
 ORIGIN = "a route of the gateway"
 
 
+class Standing(NamedTuple):
+    """All that settings say of a gateway, in the form in which requests use it."""
+
+    gateway: Gateway
+    trusted: Trusted
+    pseudonym: bytes
+    routes: Routes | None
+
+
 class Keeper:
     """Holds the gateway that is in force. SettingsError, with all faults, for settings that cannot be used."""
+
+    current: Gateway
+    trusted: Trusted
+    pseudonym: bytes
 
     def __init__(self, app: Crossbar, table: Table, clock: Callable[[], float]) -> None:
         self._app = app
         self._counts = (table, clock)
         self._open = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._changing = asyncio.Lock()
-        self.current = gateway_of(app.settings, self._around({}))
-        self._take_over(app.settings)
+        self._carriers: WeakSet[Registry] = WeakSet()
+        self._before = Predecessors()
+        self._enter(self._made(app.settings, None))
 
-    def _take_over(self, settings: Settings) -> None:
-        try:
-            self.trusted = Trusted(settings.gateway.trusted)
-        except ValueError as error:
-            raise SettingsError([f"gateway.trusted: {error}"]) from None
-        self.pseudonym = (settings.gateway.via or _pseudonym(settings)).encode()
-        current = self.current
-        self._routes = Routes(current.plain, self._app.dialects) if current.plain is not None else None
+    def _enter(self, standing: Standing) -> None:
+        self.current, self.trusted, self.pseudonym, self._routes = standing
+        self._carriers = WeakSet()
 
     def join(self, registry: Registry) -> None:
-        """Let the nouns and plain routes into a registry; a module that has the noun by now keeps it."""
-        for name, noun in self.current.nouns.items():
-            if name not in registry.names:
-                registry.add(noun, ORIGIN)
+        """Let the nouns and plain routes into a registry that is empty; modules that would clash are not let in."""
+        for noun in self.current.nouns.values():
+            registry.add(noun, ORIGIN)
         registry.gateway = self._routes
+        self._carriers.add(registry)
+
+    def clashes(self, endpoint: Endpoint, origin: str) -> Iterator[str]:
+        """Why the endpoint of a module cannot stand beside the nouns that are in force, a fault for each."""
+        return _in_the_way(self.current, [Entry(endpoint, origin)])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Have the upstreams open."""
-        self._changing = asyncio.Lock()
         try:
-            await self.current.open()
-            self._open = True
+            async with self._lock():
+                await self.current.open()
+                self._open = True
             yield
         finally:
-            self._open = False
-            await self.current.close()
+            async with self._lock():
+                self._open = False
+                await self.current.close()
+                await self._before.close()
 
-    def prepared(self, settings: Settings) -> Gateway:
-        """The gateway of other settings, as it would take the place of this one; SettingsError if it cannot."""
-        Trusted(settings.gateway.trusted)
-        return gateway_of(settings, self._around(self.current.nouns), self.current)
+    def prepared(self, settings: Settings) -> Standing:
+        """What of other settings would take the place of what is in force; SettingsError if it cannot."""
+        return self._made(settings, self.current)
 
-    def _around(self, nouns: Mapping[str, object]) -> Surroundings:
-        """What a gateway stands beside, without these nouns, which are those of the gateway itself."""
-        return Surroundings({*self._app.registry.names} - {*nouns}, self._app.dialects, *self._counts)
+    def _made(self, settings: Settings, before: Gateway | None) -> Standing:
+        app, faults = self._app, []
+        try:
+            trusted = Trusted(settings.gateway.trusted)
+        except ValueError as error:
+            faults = [f"gateway.trusted: {error}"]
+        others = [entry for entry in app.registry if entry.origin != ORIGIN]
+        around = Surroundings({entry.name for entry in others}, app.dialects, *self._counts)
+        try:
+            gateway = gateway_of(settings, around, before)
+        except SettingsError as error:
+            raise SettingsError([*faults, *error.faults]) from None
+        faults += _in_the_way(gateway, others)
+        if faults:
+            raise SettingsError(faults)
+        pseudonym = settings.gateway.via or _pseudonym(app.settings)
+        routes = Routes(gateway.plain, app.dialects) if gateway.plain is not None else None
+        return Standing(gateway, trusted, pseudonym.encode(), routes)
 
     async def renew(self, settings: Settings) -> None:
         """Put the gateway of other settings into the place of this one, at once and for all requests from now on.
@@ -84,16 +117,29 @@ class Keeper:
         Those under way end with what they began with, and what only they use is closed after the last of them.
         SettingsError, and nothing has changed, if the settings cannot be used.
         """
-        async with self._changing:
-            made, before = self.prepared(settings), self.current
+        async with self._lock():
+            standing, before, carriers = self.prepared(settings), self.current, self._carriers
+            made = standing.gateway
+            hand_on(before, made)
             if self._open:
-                await made.open()
-            self.current = made
+                try:
+                    await made.open()
+                except BaseException:
+                    await made.retire(before)
+                    raise
+            self._enter(standing)
             app = self._app
             app.settings = replace(app.settings, **{name: getattr(settings, name) for name in SWAPPED})
-            self._take_over(app.settings)
             app.changes.publish()
-            await before.retire(made)
+            self._before.leave(before, carriers, made)
+            await self._before.closed()
+
+    def _lock(self) -> asyncio.Lock:
+        """The lock for changes on the running loop; whoever held it on another one has ended with that."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._changing, self._before = loop, asyncio.Lock(), Predecessors()
+        return self._changing
 
     def seen(self, scope: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """The scope of a request that a trusted proxy sent on, with the client and the scheme that it tells of."""
@@ -135,9 +181,9 @@ def govern(app: Crossbar, keeper: Keeper) -> None:
         app.metrics.watch_upstreams(keeper.told)
 
 
-def prepared(app: Crossbar, settings: Settings) -> None:
-    """Try what `configure` would take over, without doing it; SettingsError if it cannot be used."""
-    (app.gateway or keeper_of(app)).prepared(settings)
+def prepared(app: Crossbar, settings: Settings) -> Gateway:
+    """What `configure` would put in force, without doing it; SettingsError if it cannot be used."""
+    return (app.gateway or keeper_of(app)).prepared(settings).gateway
 
 
 async def configure(app: Crossbar, settings: Settings) -> None:
@@ -145,13 +191,26 @@ async def configure(app: Crossbar, settings: Settings) -> None:
 
     SettingsError, and nothing has changed, if they cannot be used.
     """
-    prepared(app, settings)
     keeper = app.gateway
     if keeper is None:
+        prepared(app, settings)
         keeper = keeper_of(app)
         govern(app, keeper)
         await app.life.hold(keeper.running())
     await keeper.renew(settings)
+
+
+def _in_the_way(gateway: Gateway, others: Iterable[Entry]) -> Iterator[str]:
+    """Why nouns of a gateway cannot stand beside the endpoints that there are, a fault for each."""
+    registry = Registry()
+    for entry in others:
+        registry.add(entry.endpoint, entry.origin)
+    for noun in gateway.nouns.values():
+        try:
+            registry.add(noun, ORIGIN)
+        except RegistrationError as error:
+            name = next(routed.name for routed in gateway.routes if routed.noun == noun.name)
+            yield f"route {name!r}: path: {error}"
 
 
 def _pseudonym(settings: Settings) -> str:

@@ -25,6 +25,10 @@ T = TypeVar("T")
 
 MOST_HOSTS = 1024
 """Hosts of requests whose rules are remembered."""
+MOST_KNOWN = 1024
+"""Requests whose rule is remembered."""
+LONGEST_KNOWN = 512
+"""Bytes of host and path of such a request."""
 LONGEST_HOST = 255
 """Bytes of a name in the DNS (RFC 1035, 3.1); what is longer is no name that a rule could have."""
 
@@ -89,6 +93,9 @@ class RouteTable(Generic[T]):
         self._any: _Node[T] = _Node()
         # Hosts of requests, with the roots that they are looked up in.
         self._known: dict[bytes, tuple[_Node[T], ...]] = {}
+        # PERF: many clients ask for few paths. What a header decides is not remembered.
+        self._found: dict[tuple[bytes, str, bytes], Found[T]] = {}
+        self._remembers = not any(rule.headers for rule in self._rules)
         self._deepest = max((len(rule.pattern.segments) for rule in self._rules), default=0)
         clashes: dict[tuple[int, int], str] = {}
         for number, rule in enumerate(self._rules):
@@ -107,6 +114,9 @@ class RouteTable(Generic[T]):
         `host` may have a port and be in any case; the names of `headers` are in lower case. A path that does not begin
         with a slash, such as `*`, matches nothing.
         """
+        known = self._found.get((host, method, raw_path))
+        if known is not None:
+            return known
         if not raw_path.startswith(b"/"):
             return None
         # PERF: no more pieces than a rule can look at, however many slashes somebody sends.
@@ -117,7 +127,12 @@ class RouteTable(Generic[T]):
             if leaf is not None:
                 found = {name: parts[at] for name, at in leaf.places}
                 left = parts[leaf.depth :] if leaf.rule.pattern.rest else ()
-                return Found(leaf.rule.what, found, b"/" + b"/".join(left) if left else b"")
+                made = Found(leaf.rule.what, found, b"/" + b"/".join(left) if left else b"")
+                if self._remembers and len(raw_path) + len(host) <= LONGEST_KNOWN:
+                    if len(self._found) >= MOST_KNOWN:
+                        self._found.clear()
+                    self._found[host, method, raw_path] = made
+                return made
         return Missed(tuple(sorted(asked.allowed))) if asked.allowed else None
 
     def routes(self) -> list[T]:
@@ -146,7 +161,7 @@ class RouteTable(Generic[T]):
             return known
         if len(host) > LONGEST_HOST:
             return (self._any,)
-        bare = _bare(host)
+        bare = bare_host(host)
         names = [bare]
         dot = bare.find(b".", 1)
         while dot > 0:
@@ -252,7 +267,7 @@ def _choose(leaves: list[_Leaf[T]], asked: _Asked) -> _Leaf[T] | None:
     return None
 
 
-def _bare(host: bytes) -> bytes:
+def bare_host(host: bytes) -> bytes:
     """The host of a request without its port and the dot of the root, in lower case."""
     name, colon, port = host.rpartition(b":")
     if colon and (port.isdigit() or not port):

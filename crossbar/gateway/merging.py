@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,15 @@ from msgspec.structs import replace as changed
 
 from .. import settings
 from ..context import Context
-from ..errors import Refusal
+from ..errors import Refusal, TimedOut
 from ..reply import Reply
+from .guard import ClientGone, Guard, Overdue
 from .matched import Matched
-from .passage import MOST_OPENED, pieces_of
+from .passage import MOST_OPENED
 from .patterns import Pattern, Rewrite
-from .refusals import BadGateway
+from .refusals import BadGateway, ClientClosed
 from .relay import relay
+from .routes import Times, times_of
 from .upstreams import Service
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ logger = logging.getLogger("crossbar")
 MODULE = "module"
 INCOMPLETE = "incomplete"
 MOST_PARTS = 16
+_NOT_OF_PARTS = frozenset(
+    b"accept content-length content-type expect idempotency-key if-match if-modified-since if-none-match if-range "
+    b"if-unmodified-since range transfer-encoding".split()
+)
+"""Request fields that are about the answer as a whole, or about a body."""
+_WANTED = (b"accept", b"application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,7 @@ class Part:
     service: Service | None
     rewrite: Rewrite
     query: bytes
+    times: Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +81,44 @@ def merge_of(route: settings.Route, pattern: Pattern, services: Mapping[str, Ser
             rewrite = Rewrite.parse(path, pattern.parameters, False)
         except ValueError as error:
             raise ValueError(f"merge.{name}: {error}") from None
-        parts.append(Part(name, services.get(where), rewrite, query.encode()))
+        service = services.get(where)
+        times = times_of(route, service.timeout if service is not None else settings.Timeouts())
+        parts.append(Part(name, service, rewrite, query.encode(), times))
     return Merge(tuple(parts), route.missing == "report")
 
 
 async def merged(ctx: Context, matched: Matched, merge: Merge) -> Reply:
     """The parts, each under its name; with `missing = "report"` those that failed are named under `incomplete`.
 
-    Otherwise the first refusal in the order of the parts is that of the whole.
+    Otherwise the first refusal in the order of the parts is that of the whole. ClientClosed if the client goes.
     """
+    guard = Guard(0)
+    guard.listen(ctx.receive)
     waiting = [asyncio.create_task(_part(ctx, matched, part)) for part in merge.parts]
     try:
-        found = await asyncio.gather(*waiting, return_exceptions=True)
+        found = await guard.call(asyncio.gather(*waiting, return_exceptions=True))
+    except ClientGone:
+        raise ClientClosed from None
     finally:
+        guard.end()
         for task in waiting:
             task.cancel()
+        # NOTE: their calls are over when this one is, however that comes.
+        await asyncio.wait(waiting)
     answer: dict[str, Any] = {}
-    missing = []
+    refusals: dict[str, Refusal] = {}
     for part, value in zip(merge.parts, found, strict=True):
         if isinstance(value, Refusal):
-            if not merge.reports:
-                raise value
-            missing.append(part.name)
+            refusals[part.name] = value
             logger.warning("the part %r is missing: %s (request %s)", part.name, value.message, ctx.request_id)
         elif isinstance(value, BaseException):
             raise value
         else:
             answer[part.name] = value
-    if not answer and missing:
-        raise next(value for value in found if isinstance(value, Refusal))
-    if missing:
-        answer[INCOMPLETE] = missing
+    if refusals and not (answer and merge.reports):
+        raise next(iter(refusals.values()))
+    if refusals:
+        answer[INCOMPLETE] = [*refusals]
     return Reply(answer)
 
 
@@ -111,7 +127,7 @@ async def _part(ctx: Context, matched: Matched, part: Part) -> Any:
 
 
 async def _of_upstream(ctx: Context, matched: Matched, part: Part) -> Any:
-    """The JSON of an upstream; its refusal, in our words, if it has none."""
+    """The JSON of an upstream, in its own bytes; its refusal, in our words, if it has none."""
     assert part.service is not None, "a part of an upstream"
     asking = _asking(ctx, part)
     route: Routed = replace(
@@ -121,22 +137,21 @@ async def _of_upstream(ctx: Context, matched: Matched, part: Part) -> Any:
         merge=None,
         opens=True,
         settings=_plain(matched.route.settings),
-        retry=part.service.retry,
+        times=part.times,
+        retry=matched.route.retry if matched.route.settings.retry else part.service.retry,
     )
     own = asking.matched = Matched(route, matched.parameters, b"")
     own.provider, own.consumer, own.identity = matched.provider, matched.consumer, matched.identity
     try:
         passage = await relay(asking, own)
-        pieces, size = [], 0
-        async for piece in pieces_of(passage):
-            size += len(piece)
-            if size > MOST_OPENED:
-                raise BadGateway(f"the part {part.name!r} has more than {MOST_OPENED} bytes", word="upstream_garbled")
-            pieces.append(piece)
+        body = await passage.collected(MOST_OPENED)
+        if passage.answer.status == 204:
+            return None
         try:
-            return orjson.loads(b"".join(pieces))
+            orjson.loads(body)
         except orjson.JSONDecodeError:
             raise BadGateway(f"the part {part.name!r} is no JSON", word="upstream_garbled") from None
+        return orjson.Fragment(body)
     finally:
         await own.end()
 
@@ -144,12 +159,18 @@ async def _of_upstream(ctx: Context, matched: Matched, part: Part) -> Any:
 async def _of_module(ctx: Context, matched: Matched, part: Part) -> Any:
     """The data of a local module's answer, to the same caller, in Crossbar's own words."""
     asking = _asking(ctx, part)
-    asking.matched = None
     path = part.rewrite.apply(matched.parameters, b"")
     if ctx.tenant is not None and not path.startswith((b"/v1/", b"/v2/", b"/accounts/")):
         path = b"/accounts/%b%b" % (ctx.tenant.encode(), path)
     asking.raw_path = path if path.startswith((b"/v1/", b"/v2/")) else b"/v2" + path
-    return await ctx.app.within(asking)
+    guard = Guard(part.times.total)
+    guard.unhurried()
+    try:
+        return await guard.call(ctx.app.within(asking))
+    except Overdue:
+        raise TimedOut(f"the part {part.name!r} took too long", word="upstream_timeout") from None
+    finally:
+        guard.end()
 
 
 def _asking(ctx: Context, part: Part) -> Context:
@@ -160,12 +181,18 @@ def _asking(ctx: Context, part: Part) -> Context:
     asking.query, asking.words, asking.response_headers = {}, [], []
     asking.raw_body, asking.body, asking.envelope = b"", {}, {}
     asking.handover, asking.reply, asking.payload, asking.listing_asked = None, None, b"", None
-    asking.charge = None
-    dropped = (b"content-length", b"transfer-encoding", b"if-none-match", b"if-modified-since", b"range", b"accept")
-    headers = [pair for pair in ctx.scope["headers"] if pair[0] not in dropped]
-    asking.scope = {**ctx.scope, "method": "GET", "headers": headers}
+    asking.status, asking.reason, asking.charge, asking.matched = 0, "", None, None
+    # NOTE: what the path around it has led to is not where the part is.
+    asking.tenant, asking.found, asking.bound = None, None, None
+    asking.resolved, asking.args, asking.parents = (), (), {}
+    asking.parts, asking.files, asking.pending = [], [], []
+    headers = [pair for pair in ctx.scope["headers"] if pair[0] not in _NOT_OF_PARTS]
+    headers.append(_WANTED)
+    # NOTE: interim responses are about the answer as a whole, too.
+    asking.scope = {**ctx.scope, "method": "GET", "headers": headers, "extensions": {}}
     asking.headers = dict(headers)
-    asking.receive = _nothing_more
+    asking.accept = None
+    asking.receive = _STILL.receive
     return asking
 
 
@@ -174,6 +201,15 @@ def _plain(said: settings.Route) -> settings.Route:
     return changed(said, envelope="off", errors="map", to="", merge={})
 
 
-async def _nothing_more() -> Any:
-    """What a part receives of the client: never a word more; whether the client goes is the whole request's concern."""
-    await asyncio.Event().wait()
+class _Still:
+    """What a part receives of the client: never a word; whether the client goes is the whole request's concern."""
+
+    def tell_when_gone(self, leaving: Callable[[], None]) -> None:
+        """Tell nobody."""
+
+    async def receive(self) -> Any:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+
+_STILL = _Still()

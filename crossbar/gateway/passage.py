@@ -6,261 +6,151 @@ that no client takes a part for the whole.
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from ..fields import Fields, vary
 from ..mounted import Outlet, Receive, Send
-from .envelopes import around, is_json, opened
+from .calling import Calling, told_of
+from .envelopes import around, is_json, opened, unwrapped, weakened, wrapped
 from .forwarding import response_fields
 from .guard import ClientGone, Guard, Overdue
-from .pool import Target
-from .refusals import BadGateway, Upstreams
-from .transport import Answer, TransportError
-from .transport import Fields as Raw
+from .refusals import Upstreams
+from .transport import TransportError
 
 if TYPE_CHECKING:
     from ..context import Context
     from .matched import Matched
     from .upstreams import Service
 
-logger = logging.getLogger("crossbar")
-
-_EVENTS = b"text/event-stream"
 MOST_OPENED = 8 * 1024 * 1024
 """Bytes of a body out of which `data` is taken, all of which are in memory for that."""
+_OF_ERRORS = frozenset({b"allow", b"retry-after", b"www-authenticate"})
+"""Fields without which the status of a mapped error would not say enough (RFC 9110, 15.5.2, 15.5.6 and 15.6.4)."""
 
 
-class Passage(Outlet):
-    """One call of an upstream: its guard, its target, its answer, and how that gets to the client."""
+class Passage(Calling, Outlet):
+    """One call of an upstream, its answer, and how that gets to the client."""
 
     def __init__(self, ctx: Context, matched: Matched, service: Service, guard: Guard) -> None:
-        self.ctx = ctx
-        self.matched = matched
-        self.service = service
-        self.guard = guard
-        self.informs = "http.response.early_hint" in ctx.scope.get("extensions", ())
-        self._answer: Answer | None = None
-        self._target: Target | None = None
+        super().__init__(ctx, matched, service, guard)
         self._fields: Fields = []
         self._whole: bytes | None = None
+        self._length: int | None = None
         self._wraps = False
-        self._began = 0.0
-        self._ended = False
-
-    # What the relay tells.
-
-    def begin(self, target: Target) -> None:
-        """A target was chosen, which is called now."""
-        self._target = target
-        target.active += 1
-        self._began = time.perf_counter()
-
-    def failed(self, told: str, why: str) -> None:
-        """The call came to nothing."""
-        target = self._target
-        assert target is not None, "what fails has begun"
-        self.service.pool.failed(target, told)
-        self._over(0, why)
-
-    def answered(self, answer: Answer, *, well: bool) -> None:
-        """The head of a response is there; `well` unless it says that the target itself is not."""
-        self._answer = answer
-        if self._target is not None:
-            if well:
-                self.service.pool.succeeded(self._target)
-            else:
-                self.service.pool.failed(self._target, f"it answered {answer.status}")
-        self.matched.seconds = seconds = time.perf_counter() - self._began
-        metrics = self.ctx.app.metrics
-        if metrics is not None:
-            metrics.called(self.service.name, answer.status, "", seconds)
-
-    def rejected(self, status: int) -> None:
-        """A handshake was answered, with 101 or a refusal."""
-        if self._target is not None:
-            self.service.pool.succeeded(self._target)
-        self.matched.seconds = time.perf_counter() - self._began
-
-    def retried(self) -> None:
-        """Another try follows."""
-        if self.ctx.app.metrics is not None:
-            self.ctx.app.metrics.retried(self.service.name)
-
-    def put_away(self) -> None:
-        """Let go of an answer that is not passed on."""
-        if self._answer is not None:
-            self._answer.release()
-            self._answer = None
-        self._leave()
-
-    async def informed(self, status: int, fields: Raw) -> None:
-        """Pass on the links of an early hint (RFC 8297); no other interim response means anything to a client."""
-        links = [value for name, value in fields if name == b"link"]
-        if status == 103 and links:
-            await self.ctx.send({"type": "http.response.early_hint", "links": links})
-
-    async def end(self) -> None:
-        """Let go of everything; a second call does nothing."""
-        if self._ended:
-            return
-        self._ended = True
-        self.guard.end()
-        if self._answer is not None:
-            self._answer.release()
-        self._leave()
-        await self.service.end()
-
-    def _over(self, status: int, error: str) -> None:
-        seconds = time.perf_counter() - self._began
-        self.matched.seconds = seconds
-        if self.ctx.app.metrics is not None:
-            self.ctx.app.metrics.called(self.service.name, status, error, seconds)
-        self._leave()
-
-    def _leave(self) -> None:
-        if self._target is not None:
-            self._target.active -= 1
-            self._target = None
-
-    # The response.
 
     async def prepare(self) -> None:
         """See to all that can be refused while nothing is sent: its fields, its status, and what is to be opened."""
-        answer, route = self._answer, self.matched.route
-        assert answer is not None, "the relay has an answer, or raises"
+        answer, route = self.answer, self.matched.route
         cors = route.cors if route.cors is not None else self.ctx.app.cors
         try:
             self._fields = response_fields(answer.fields, cors is not None)
         except ValueError as error:
-            raise self._garbled(str(error)) from None
-        if answer.status >= 400 and route.settings.errors == "map":
-            raise Upstreams(answer.status, [pair for pair in self._fields if pair[0] == b"retry-after"])
-        self._whole = answer.whole
-        envelope = route.settings.envelope
-        if envelope != "off" and 200 <= answer.status < 300 and answer.status not in (204, 206):
-            if envelope == "unwrap":
-                await self._unwrap(answer)
-            elif self.ctx.method != "HEAD" and is_json(self._fields):
-                self._wraps = True
+            raise self.garbled(str(error)) from None
+        status = answer.status
+        if status >= 400 and route.settings.errors == "map":
+            raise Upstreams(status, [pair for pair in self._fields if pair[0] in _OF_ERRORS])
+        self._whole, self._length = answer.whole, answer.length
+        if route.settings.envelope != "off":
+            await self._open(status, unwraps=route.settings.envelope == "unwrap")
 
-    async def _unwrap(self, answer: Answer) -> None:
-        """Take `data` out of the envelope of another Crossbar."""
-        if not is_json(self._fields) or self.ctx.method == "HEAD":
+    async def _open(self, status: int, *, unwraps: bool) -> None:
+        """Take the body out of an envelope, or have it put into one, if there is a body for that."""
+        if status == 304:
+            self._fields = unwrapped(self._fields) if unwraps else weakened(self._fields)
+        # NOTE: a part of a body (206) has no envelope, and nothing has none (204, 205).
+        if not 200 <= status < 300 or status in (204, 205, 206) or not is_json(self._fields):
             return
-        pieces = [answer.whole] if answer.whole is not None else []
-        size = len(pieces[0]) if pieces else 0
-        while answer.whole is None:
-            self.guard.within(self.matched.route.times.idle, "idle")
+        self._wraps = not unwraps
+        if not unwraps:
+            return
+        self._fields = unwrapped(self._fields)
+        self._length = None
+        if self.ctx.method != "HEAD":
             try:
-                piece = await self.guard.call(answer.piece())
-            except TransportError as error:
-                raise self._garbled(str(error)) from None
-            if not piece:
-                break
-            size += len(piece)
-            if size > MOST_OPENED:
-                raise self._garbled(f"an envelope of more than {MOST_OPENED} bytes")
-            pieces.append(piece)
-        try:
-            self._whole = opened(b"".join(pieces))
-        except ValueError as error:
-            raise self._garbled(str(error)) from None
-        # NOTE: the tag is that of the envelope, of which this is a part.
-        self._fields = [pair for pair in self._fields if pair[0] not in (b"etag", b"content-encoding")]
-
-    def _garbled(self, why: str) -> BadGateway:
-        name, request_id = self.service.name, self.ctx.request_id
-        logger.warning("upstream %s, %s: %s (request %s)", name, self.matched.target, why, request_id)
-        return BadGateway(f"the service {name!r} gave no proper answer", word="upstream_garbled")
+                self._whole = opened(await self.collected(MOST_OPENED))
+            except ValueError as error:
+                raise self.garbled(str(error)) from None
 
     async def send(self, ctx: Context, receive: Receive, send: Send) -> None:
         """Pass the response on, to its end or to where it breaks off."""
         try:
             await self._pass(ctx, send)
+        except (ClientGone, OSError):  # as ASGI has it from 2.4 on
+            ctx.reason = "client_gone"
+        except (TransportError, Overdue) as error:
+            ctx.reason = "aborted"
+            self.broke(error)
+            self._warn(f"the response broke off: {told_of(error)}")
+            _break_off(send)
         finally:
             await self.end()
 
     async def _pass(self, ctx: Context, send: Send) -> None:
-        answer = self._answer
-        assert answer is not None, "the relay has an answer, or raises"
         prefix = suffix = b""
         if self._wraps:
-            prefix, suffix = around(ctx, answer.status)
-            self._wraps = bool(prefix)
-        ctx.status = status = answer.status
-        headers = self._joined(ctx)
-        whole, length = self._whole, answer.length
+            prefix, suffix = around(ctx, self.answer.status)
+        ctx.status = status = self.answer.status
+        whole, length = self._whole, self._length
         bodiless = ctx.method == "HEAD" or status in (204, 304)
-        if whole is not None and not bodiless:
-            if self._wraps:
+        if prefix:
+            self._fields = wrapped(self._fields)
+            if whole is not None and not bodiless:
                 whole = prefix + (whole or b"null") + suffix
+            elif length is not None:
+                length = len(prefix) + (length or len(b"null")) + len(suffix)
+        headers = self._joined(ctx)
+        if whole is not None and not bodiless:
             length = len(whole)
-        elif length is not None and self._wraps:
-            length = length + len(prefix) + len(suffix) if length else None
-        if length is not None and status != 204:
+        # NOTE: servers mind a 304 that says how long it would be, and it need not (RFC 9110, 8.6).
+        if length is not None and status not in (204, 304):
             headers.append((b"content-length", b"%d" % length))
-        if whole is not None or bodiless:
-            self.matched.bytes = len(whole or b"")
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": whole if whole is not None and not bodiless else b""})
-            return
-        try:
-            await self._stream(send, status, headers, prefix, suffix)
-        except ClientGone:
-            ctx.reason = "client_gone"
-        except (TransportError, Overdue) as error:
-            ctx.reason = "aborted"
-            told = str(error) if isinstance(error, TransportError) else f"{error} is over"
-            name, request_id = self.service.name, ctx.request_id
-            logger.warning(
-                "upstream %s, %s: the response broke off: %s (request %s)", name, self.matched.target, told, request_id
-            )
-            _break_off(send)
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        if bodiless:
+            whole = b""
+        if whole is not None:
+            self.matched.bytes = 0 if bodiless else len(self._whole or b"")
+            await send(start)
+            await send({"type": "http.response.body", "body": whole})
+        else:
+            await self._stream(send, start, prefix, suffix)
 
-    async def _stream(self, send: Send, status: int, headers: Fields, prefix: bytes, suffix: bytes) -> None:
-        answer, guard = self._answer, self.guard
-        assert answer is not None, "what is streamed is there"
+    async def _stream(self, send: Send, start: dict[str, Any], prefix: bytes, suffix: bytes) -> None:
+        answer, guard = self.answer, self.guard
         idle = self.matched.route.times.idle
-        await guard.call(send({"type": "http.response.start", "status": status, "headers": headers}))
+        guard.unhurried()
+        await guard.call(send(start))
         # NOTE: the head goes out now: what waits for events wants to know that they will come.
         await guard.call(send({"type": "http.response.body", "body": b"", "more_body": True}))
         begun = False
         while True:
             guard.within(idle, "idle")
             piece: bytes = await guard.call(answer.piece())
+            # NOTE: a client that reads slowly is the server's business, and no fault of the upstream's.
+            guard.unhurried()
             if not piece:
                 break
             self.matched.bytes += len(piece)
             if not begun and prefix:
                 piece = prefix + piece
             begun = True
-            # NOTE: a client that reads slowly is the server's business, and no fault of the upstream's.
-            guard.unhurried()
             await guard.call(send({"type": "http.response.body", "body": piece, "more_body": True}))
-        end = suffix if begun else prefix + b"null" + suffix if prefix else b""
+        end = suffix if begun or not prefix else prefix + b"null" + suffix
         await guard.call(send({"type": "http.response.body", "body": end}))
 
     def _joined(self, ctx: Context) -> Fields:
         """The fields of the upstream's response with ours, which are said once."""
-        headers = self._fields
+        headers, ours = self._fields, ctx.response_headers
         self.matched.route.response.apply(headers)
-        if self._wraps:
-            headers = [_weak(pair) for pair in headers if pair[0] != b"accept-ranges"]
-        for name, value in ctx.response_headers:
+        # PERF: mostly the only one is the request's id, which no upstream says in our place.
+        if len(ours) > 1:
+            names = {name for name, _ in ours} - {b"vary"}
+            headers = [pair for pair in headers if pair[0] not in names]
+        for name, value in ours:
             if name == b"vary":
                 vary(headers, value)
             else:
                 headers.append((name, value))
         return headers
-
-
-def _weak(pair: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    """A field of a response whose envelope is another one each time: its tag is a weak one (RFC 9110, 8.8.3)."""
-    name, value = pair
-    return (name, b"W/" + value) if name == b"etag" and not value.startswith(b"W/") else pair
 
 
 def _break_off(send: Any) -> None:
@@ -272,20 +162,3 @@ def _break_off(send: Any) -> None:
     abort = getattr(getattr(send, "__self__", None), "abort", None)
     if abort is not None:
         abort()
-
-
-async def pieces_of(passage: Passage) -> AsyncIterator[bytes]:
-    """The body of an answer, for who does not pass it on."""
-    answer = passage._answer
-    if answer is None:
-        return
-    if answer.whole is not None:
-        yield answer.whole
-        return
-    idle = passage.matched.route.times.idle
-    while True:
-        passage.guard.within(idle, "idle")
-        piece: bytes = await passage.guard.call(answer.piece())
-        if not piece:
-            return
-        yield piece

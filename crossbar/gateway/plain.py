@@ -12,21 +12,24 @@ from ..context import Answered, Context
 from ..dialects import Dialect
 from ..dispatch import Bound
 from ..endpoint import Endpoint
-from ..errors import BadRequest, Forbidden, MethodNotAllowed
-from ..opening import refuse_oversize
+from ..errors import Forbidden, MethodNotAllowed
+from ..opening import refuse_large, refuse_unreadable
 from ..reply import Reply
 from ..routes import SOCKET, Route
+from .access import OWN, door_of
 from .matched import Matched
 from .matching import Found, Missed, RouteTable
+from .outgoing import refuse_two_hosts
 from .passage import Passage
 from .problems import Problems
-from .routes import OWN, Routed
+from .routes import Routed
 from .serving import answered, conversed
 
 if TYPE_CHECKING:
     from ..pipeline import Stage
 
 _PREFLIGHT = b"access-control-request-method"
+_USUAL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Routes:
@@ -43,14 +46,39 @@ class Routes:
         if found is None:
             return None
         if isinstance(found, Missed):
-            ctx.dialect = self._forms[Problems.name]
-            return (_refusing(found.allow),)
+            return self._missed(ctx, found.allow)
         route = found.what
-        if route.yields and any(dialect.claims(ctx.raw_path) for dialect in self._dialects):
+        if self._is_of_a_dialect(ctx, route):
             return None
         ctx.matched = Matched(route, found.parameters, found.rest)
         ctx.dialect = self._forms[route.settings.form]
-        return ROUTED
+        return ROUTED if ctx.scope["type"] == "http" else ROUTED_SOCKETS
+
+    def at(self, ctx: Context) -> tuple[Dialect, Routed] | None:
+        """The form of errors and a route of a path, whatever the method; None for a path that is no route's."""
+        host = ctx.headers.get(b"host", b"")
+        found = self._table.find(host, ctx.raw_path, "GET", ctx.headers)
+        if isinstance(found, Missed):
+            found = self._table.find(host, ctx.raw_path, found.allow[0], ctx.headers)
+        if not isinstance(found, Found) or self._is_of_a_dialect(ctx, found.what):
+            return None
+        return self._forms[found.what.settings.form], found.what
+
+    def _missed(self, ctx: Context, allow: Sequence[str]) -> tuple[Stage, ...] | None:
+        """The stages of a request whose path is that of routes, but for other methods: whoever may use one hears so."""
+        routes: dict[str, Routed] = {}
+        for method in allow:
+            other = self._table.find(ctx.headers.get(b"host", b""), ctx.raw_path, method, ctx.headers)
+            if isinstance(other, Found) and not self._is_of_a_dialect(ctx, other.what):
+                routes[method] = other.what
+        if not routes:
+            return None
+        ctx.dialect = self._forms[next(iter(routes.values())).settings.form]
+        return _refusing(routes)
+
+    def _is_of_a_dialect(self, ctx: Context, route: Routed) -> bool:
+        """Whether a path is left to a dialect, whose prefix says more than the route."""
+        return route.yields and any(dialect.claims(ctx.raw_path) for dialect in self._dialects)
 
     def find(self, ctx: Context) -> Found[Routed] | Missed | None:
         """The route of a request; what a browser asks ahead is asked of the route that the request will have."""
@@ -63,13 +91,21 @@ class Routes:
         return self._table.find(host, ctx.raw_path, ctx.method, ctx.headers)
 
 
-def _refusing(allow: Sequence[str]) -> Stage:
-    """The only stage of a request whose path is that of a route, and whose method is that of none."""
+def _refusing(routes: Mapping[str, Routed]) -> tuple[Stage, ...]:
+    """The stages of a request whose method is none of these, which have routes."""
+    door = door_of(route.access for route in routes.values())
+
+    async def identify(ctx: Context) -> None:
+        """3. Who is asking: what there is, is told to those alone who may use it."""
+        ctx.matched = Matched(next(iter(routes.values())), {}, b"")
+        _take_token(ctx)
+        await door.identify(ctx, ctx.matched)
 
     def enter(ctx: Context) -> None:
-        raise MethodNotAllowed(", ".join(allow))
+        """1. Which route: none takes this method."""
+        raise MethodNotAllowed(", ".join(routes))
 
-    return enter
+    return (identify, enter)
 
 
 class _Beside(Endpoint):
@@ -89,17 +125,18 @@ def enter(ctx: Context) -> None:
     """1. Which route: its path within the limits, and the same to everybody who reads it."""
     matched = ctx.matched
     assert matched is not None, "only what a route matches comes here"
-    refuse_oversize(ctx)
+    refuse_large(ctx)
+    refuse_unreadable(ctx.raw_path)
     refuse_two_hosts(ctx)
     matched.route.refuse_ambiguous(ctx)
     if ctx.method == "OPTIONS" and _PREFLIGHT in ctx.headers and (matched.route.cors or ctx.app.cors) is not None:
         ctx.status = 204
-        methods = matched.route.settings.methods or ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        methods = matched.route.methods or _USUAL
         ctx.response_headers.append((b"allow", ", ".join(methods).encode()))
         raise Answered
     if ctx.method in ("CONNECT", "TRACE"):
         # RFC 9110, 9.3.6 and 9.3.8: no tunnels here, and nothing that shows what was added on the way.
-        raise MethodNotAllowed("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        raise MethodNotAllowed(f"{', '.join(_USUAL)}, OPTIONS")
 
 
 async def identify(ctx: Context) -> None:
@@ -107,9 +144,8 @@ async def identify(ctx: Context) -> None:
     matched = ctx.matched
     assert matched is not None, "only what a route matches comes here"
     if matched.route.access.own:
-        ctx.token = token_in(ctx)
-        ctx.version = ctx.app.store.version()
-    ctx.principal = await matched.route.identify(ctx, matched)
+        _take_token(ctx)
+    ctx.principal = await matched.route.access.identify(ctx, matched)
 
 
 def permit(ctx: Context) -> None:
@@ -139,10 +175,6 @@ async def _send_on(ctx: Context) -> None:
 
 def take_socket(ctx: Context) -> None:
     """Is it for a WebSocket? From here on, it is clear who talks."""
-    matched = ctx.matched
-    assert matched is not None, "only what a route matches comes here"
-    if not matched.route.settings.websocket or matched.route.service is None:
-        raise MethodNotAllowed("GET, HEAD")
     ctx.bound = _TALKS
 
 
@@ -150,11 +182,9 @@ ROUTED: tuple[Stage, ...] = (enter, identify, permit, send_on)
 ROUTED_SOCKETS: tuple[Stage, ...] = (enter, take_socket, identify, permit)
 
 
-def refuse_two_hosts(ctx: Context) -> None:
-    """Raise BadRequest for several `Host` fields (RFC 9112, 3.2): the upstream might choose another one than we do."""
-    headers = ctx.scope["headers"]
-    if len(ctx.headers) != len(headers) and sum([name == b"host" for name, _ in headers]) > 1:
-        raise BadRequest("Host stands in the request more than once", word="bad_header")
+def _take_token(ctx: Context) -> None:
+    ctx.token = token_in(ctx)
+    ctx.version = ctx.app.store.version()
 
 
 def token_in(ctx: Context) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 import orjson
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..context import Context
 
 PROBLEM = "problem"
+_OF_PATHS = "/%:@!$&'()*+,;=~-._"
 _TYPE = (b"content-type", b"application/problem+json")
 _JSON = (b"content-type", b"application/json")
 _TITLES = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
@@ -44,7 +46,7 @@ class Problems(Plain):
             "title": _TITLES.get(refusal.status, "Error"),
             "status": refusal.status,
             "detail": refusal.message,
-            "instance": ctx.raw_path.decode("latin-1"),
+            "instance": ctx.root_path + quote(ctx.raw_path, safe=_OF_PATHS),
             "reason": refusal.word,
             "request_id": ctx.request_id,
         }

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .matched import Matched
 
 _PERIODS = {"s": "second", "min": "minute", "h": "hour", "day": "day"}
+_NARROWEST_FIRST = ("consumer", "address", "route")
 
 
 class Limit(NamedTuple):
@@ -25,20 +26,24 @@ class Limit(NamedTuple):
 
 
 def limits_of(route: str, texts: Sequence[str]) -> tuple[Limit, ...]:
-    """The limits of a route, such as `100/min per consumer`: 100 at once, and 100 more in each minute."""
+    """The limits of a route, such as `100/min per consumer`: 100 at once, and 100 more in each minute.
+
+    What one caller is refused by comes before what all share, and the shorter time before the longer: nobody uses up
+    what is everybody's with requests that are refused.
+    """
     found = []
-    for at, text in enumerate(texts):
+    for text in dict.fromkeys(texts):
         rate, _, by = text.partition(" per ")
         count, _, period = rate.partition("/")
         name = by if sum(each.endswith(by) for each in texts) == 1 else f"{by}-{period}"
         quota = Quota(int(count), int(count), PERIODS[_PERIODS[period]])
-        found.append(Limit(Group(name, quota), f"route {route} {at} ", by))
-    return tuple(found)
+        found.append(Limit(Group(name, quota), f"route {route} {text} ", by))
+    return tuple(sorted(found, key=lambda limit: (_NARROWEST_FIRST.index(limit.by), limit.group.quota.window)))
 
 
 def take(ctx: Context, matched: Matched, limits: Sequence[Limit], table: Table) -> None:
     """Count a request in every limit; TooManyRequests if one of them is used up, and what is least left in `charge`."""
-    least: Charge | None = None
+    least = ctx.charge
     for group, stem, by in limits:
         who = matched.consumer if by == "consumer" else ""
         if by != "route" and not who:
@@ -52,5 +57,4 @@ def take(ctx: Context, matched: Matched, limits: Sequence[Limit], table: Table) 
             raise TooManyRequests(retry=quota.wait(full_at, 1, now))
         if least is None or charge.remaining < least.remaining:
             least = charge
-    if least is not None:
-        ctx.charge = least
+    ctx.charge = least

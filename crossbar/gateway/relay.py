@@ -1,4 +1,4 @@
-"""A request on its way to an upstream: which target gets it, what is tried again, and what comes of a failure."""
+"""A request on its way to an upstream: which target gets it, and what is tried again."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
-from ..errors import Refusal, TimedOut, Unavailable
+from ..errors import Unavailable
+from ..opening import has_body
 from .bodies import Pieces, body_of, expects
-from .guard import ClientGone, Guard, Overdue
+from .calling import word_of
+from .guard import TOTAL, ClientGone, Guard, Overdue
 from .outgoing import Outgoing
 from .passage import Passage
 from .pool import Target
-from .refusals import BadGateway, ClientClosed
+from .refusals import ClientClosed
 from .retries import IDEMPOTENT
-from .transport import Answer, Broken, Call, NotConnected, NotInTime, TransportError
+from .transport import Answer, Broken, Call, NotConnected, TransportError
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("crossbar")
 
 _PAUSE = 0.025
-"""Seconds, at most, before the same target is tried once more."""
-_SICK = frozenset({502, 503, 504})
-"""Statuses that say of a target that it is not well, and not that something is wrong with a request."""
+"""Seconds, at most, before the same target is tried once more, or for a turn; twice as many each time."""
+_TURNS = 6
+"""How often a retry asks whether it is its turn, before it is given up: within 1.6 seconds."""
 
 
 async def relay(ctx: Context, matched: Matched) -> Passage:
@@ -38,114 +40,159 @@ async def relay(ctx: Context, matched: Matched) -> Passage:
     route = matched.route
     service = route.service
     assert service is not None, "a route leads to an upstream, or to a merge"
-    if service.active >= service.settings.concurrency:
-        told = f"the service {service.name!r} is working on as many requests as it may: try again"
-        raise Unavailable(told, word="upstream_busy", retry=1)
-    matched.upstream = service.name
+    refuse_busy(matched, service)
     passage = matched.passage = Passage(ctx, matched, service, Guard(route.times.total))
-    service.begin()
     try:
         await _sent(ctx, matched, service, passage)
         await passage.prepare()
     except ClientGone:
         raise ClientClosed from None
     except Overdue as overdue:
-        raise _overdue(passage, overdue) from None
+        raise passage.refusal(overdue) from None
     return passage
+
+
+def refuse_busy(matched: Matched, service: Service) -> None:
+    """Raise Unavailable for a service that is working on as many requests as it may."""
+    matched.upstream = service.name
+    if service.active >= service.settings.concurrency:
+        told = f"the service {service.name!r} is working on as many requests as it may: try again"
+        raise Unavailable(told, word="upstream_busy", retry=1)
+
+
+def picked(service: Service, tried: list[Target]) -> Target:
+    """The target for the next try; Unavailable if none is in order."""
+    target = service.pool.pick(tried)
+    if target is None:
+        raise Unavailable(f"no target of the service {service.name!r} is in order", word="no_target", retry=5)
+    return target
 
 
 async def _sent(ctx: Context, matched: Matched, service: Service, passage: Passage) -> None:
     """Get an answer into the passage, from one target or another."""
-    route = matched.route
-    guard = passage.guard
-    body = await guard.call(body_of(ctx, guard, route.body, route.times.idle))
+    route, guard = matched.route, passage.guard
     outgoing = Outgoing(ctx, matched, service)
-    length = ctx.headers.get(b"content-length")
-    tried: list[Target] = []
+    # NOTE: a body that is empty has a length all the same, and some servers insist on it (RFC 9110, 8.6).
+    body: bytes | Pieces | None = b"" if b"content-length" in ctx.headers else None
+    if has_body(ctx):
+        body = await guard.call(body_of(ctx, guard, route.body, route.times))
+    else:
+        guard.listen(ctx.receive)
+    pieces = body if isinstance(body, Pieces) else None
+    tries = _Tries(passage, pieces)
     while True:
-        target = service.pool.pick(tried)
-        if target is None:
-            raise Unavailable(f"no target of the service {service.name!r} is in order", word="no_target", retry=5)
+        target = picked(service, tries.targets)
         call = Call(
             ctx.method,
             target.origin,
             target.base + outgoing.path,
             outgoing.fields(target),
             body,
-            int(length) if length is not None and isinstance(body, Pieces) else None,
-            expects(ctx) and isinstance(body, Pieces),
+            pieces.length if pieces is not None else None,
+            pieces is not None and expects(ctx),
             passage.informed if passage.informs else None,
         )
         passage.begin(target)
-        matched.tries += 1
-        matched.target = target.text
-        again = len(tried) > 0
-        if again:
-            service.budget.begin()
+        tries.targets.append(target)
         try:
             guard.within(route.times.first_byte, "first_byte")
             answer: Answer = await guard.call(service.transport.request(call))
         except TransportError as error:
-            why = _word(error)
-            passage.failed(str(error), why)
-            if not _retries(passage, why, body, tried, sent=not isinstance(error, NotConnected)):
-                raise _refusal(service, target, error, ctx) from None
-        except Overdue:
-            passage.failed("it did not answer in time", "timeout")
-            if not _retries(passage, "timeout", body, tried, sent=True):
+            if not await tries.go_on_after(error):
+                raise passage.refusal(error) from None
+        except Overdue as overdue:
+            if not await tries.go_on_after_silence(overdue):
                 raise
         else:
-            status = answer.status
-            passage.answered(answer, well=status not in _SICK)
-            if not (status >= 400 and _retries(passage, str(status), body, tried, sent=True)):
+            if pieces is not None:
+                pieces.answered()
+            passage.answered(answer)
+            if not await tries.go_on_after_answer(answer.status):
                 return
-            passage.put_away()
-        finally:
-            if again:
-                service.budget.end()
-        tried.append(target)
-        if len(tried) >= len(service.targets):
-            guard.unhurried()
-            await guard.call(asyncio.sleep(random.uniform(0, _PAUSE * 2 ** len(tried))))  # noqa: S311
 
 
-def _retries(passage: Passage, why: str, body: bytes | Pieces | None, tried: list[Target], *, sent: bool) -> bool:
-    """Whether the request may be sent once more (RFC 9110, 9.2.2): it does no harm, its body is here, and there are
-    not too many others."""
-    ctx, route, service = passage.ctx, passage.matched.route, passage.service
-    if why not in route.retry.on or len(tried) + 1 >= route.retry.tries:
+class _Tries:
+    """The tries of one call: which targets it had so far, and whether there is another one."""
+
+    __slots__ = ("_most", "_passage", "_pieces", "_retry", "targets")
+
+    def __init__(self, passage: Passage, pieces: Pieces | None) -> None:
+        self._passage = passage
+        self._pieces = pieces
+        self._retry = passage.matched.route.retry
+        self._most = self._retry.tries
+        self.targets: list[Target] = []
+
+    async def go_on_after(self, error: TransportError) -> bool:
+        """Whether to try again after a try that came to nothing, when it is time for that."""
+        word = word_of(error)
+        # NOTE: that a target closed a kept connection just as the call came says nothing of the target. It is the most
+        # common failure of all, and what may be tried again at all may be tried once more for it.
+        stale = isinstance(error, Broken) and error.reused and self._most == self._retry.tries > 1
+        self._most += stale
+        self._passage.failed(str(error), word, blamed=not stale)
+        if not stale and word not in self._retry.on:
+            return False
+        if not self._may(sent=not isinstance(error, NotConnected)) or not await self._turn():
+            return False
+        if not stale:
+            await self._pause()
+        return True
+
+    async def go_on_after_silence(self, overdue: Overdue) -> bool:
+        """The same after a try that took too long; if that was the total, there is no other."""
+        is_total = str(overdue) == TOTAL
+        # NOTE: a body in pieces may have taken the time, which is not the target's fault.
+        self._passage.failed("it did not answer in time", "timeout", blamed=not is_total or self._pieces is None)
+        if is_total or "timeout" not in self._retry.on or not self._may(sent=True) or not await self._turn():
+            return False
+        await self._pause()
+        return True
+
+    async def go_on_after_answer(self, status: int) -> bool:
+        """The same after an answer, which is let go of then; since there is one, it waits for no turn."""
+        # PERF: nearly all answers are passed on.
+        if not self._retry.covers_status(status) or not self._may(sent=True):
+            return False
+        service = self._passage.service
+        if not service.budget.admits(service.active):
+            return False
+        self._passage.put_away()
+        self._passage.again()
+        await self._pause()
+        return True
+
+    def _may(self, *, sent: bool) -> bool:
+        """Whether the request may be sent once more (RFC 9110, 9.2.2): it does no harm, and its body is here."""
+        if len(self.targets) >= self._most or (self._pieces is not None and self._pieces.begun):
+            return False
+        ctx = self._passage.ctx
+        # NOTE: a client that names its request can have it done once however often it arrives.
+        return not sent or ctx.method in IDEMPOTENT or b"idempotency-key" in ctx.headers
+
+    async def _turn(self) -> bool:
+        """Wait until there are not too many other retries; False if that takes too long.
+
+        When a target goes down, all that it was working on is to be tried again at once, and most of it has to wait a
+        little for the rest.
+        """
+        passage = self._passage
+        service = passage.service
+        passage.guard.unhurried()
+        for time in range(_TURNS):
+            if service.budget.admits(service.active):
+                passage.again()
+                return True
+            await self._sleep(time)
+        logger.warning("upstream %s: too many retries are under way (request %s)", service.name, passage.ctx.request_id)
         return False
-    if isinstance(body, Pieces) and body.begun:
-        return False
-    # NOTE: a client that names its request can have it done once however often it arrives.
-    if sent and ctx.method not in IDEMPOTENT and b"idempotency-key" not in ctx.headers:
-        return False
-    if not service.budget.admits(service.active):
-        logger.warning("upstream %s: too many retries are under way (request %s)", service.name, ctx.request_id)
-        return False
-    passage.retried()
-    return True
 
+    async def _pause(self) -> None:
+        """Wait a little before a target is tried that has been tried already."""
+        if len(self.targets) >= len(self._passage.service.targets):
+            self._passage.guard.unhurried()
+            await self._sleep(len(self.targets))
 
-def _word(error: TransportError) -> str:
-    """What a failure is called in `retry`, in metrics and in reasons."""
-    if isinstance(error, NotConnected):
-        return "connect"
-    return "reset" if isinstance(error, Broken) else "garbled"
-
-
-def _refusal(service: Service, target: Target, error: TransportError, ctx: Context) -> Refusal:
-    """What a client is told of a failure; the log hears where and why."""
-    logger.warning("upstream %s, %s: %s (request %s)", service.name, target.text, error, ctx.request_id)
-    if isinstance(error, NotInTime):
-        return TimedOut(f"the service {service.name!r} took too long to connect", word="upstream_timeout")
-    told = {"connect": "cannot be reached", "reset": "ended without an answer", "garbled": "gave no proper answer"}
-    why = _word(error)
-    return BadGateway(f"the service {service.name!r} {told[why]}", word=f"upstream_{why}")
-
-
-def _overdue(passage: Passage, overdue: Overdue) -> TimedOut:
-    name = passage.service.name
-    request_id = passage.ctx.request_id
-    logger.warning("upstream %s, %s: %s is over (request %s)", name, passage.matched.target, overdue, request_id)
-    return TimedOut(f"the service {name!r} did not answer in time", word="upstream_timeout")
+    async def _sleep(self, time: int) -> None:
+        """Wait, the longer the more often that was done; not all for as long as each other."""
+        await self._passage.guard.call(asyncio.sleep(random.uniform(0, _PAUSE * 2**time)))  # noqa: S311

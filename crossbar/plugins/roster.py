@@ -224,6 +224,9 @@ class Roster:
     def registry(self) -> Registry:
         """A registry of what runs, with its hooks; nouns of what does not are kept by stand-ins."""
         registry = Registry()
+        if self.gateway is not None:
+            # NOTE: first, so that no stand-in for a module that is out of order takes a noun of the gateway.
+            self.gateway.join(registry)
         absent: list[Plugin] = []
         for plugin in self.plugins:
             if plugin.found.socket != ENDPOINTS or plugin.disabled:
@@ -242,8 +245,6 @@ class Roster:
                 continue
         hooks = Hooks(self._hooks())
         registry.hooks = hooks if hooks.all else None
-        if self.gateway is not None:
-            self.gateway.join(registry)
         return registry
 
     def _hooks(self) -> Iterator[Hook]:

@@ -91,6 +91,8 @@ def _endpoint_faults(found: Found, roster: Roster) -> Iterator[str]:
                 schemas.add(name, lambda schema=schema: schema.content, str(schema.path))  # type: ignore[misc]
     try:
         Registry([found.endpoint]).dispatch(CROSSBAR)
+        if roster.gateway is not None:
+            yield from roster.gateway.clashes(found.endpoint, found.origin)
         wanted = getattr(found.endpoint, "schema", "")
         if wanted:
             schemas.compiled(wanted)

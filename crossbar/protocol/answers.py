@@ -22,7 +22,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _BEGIN = re.compile(rb"[\r\n]*(%b) ([!-~]+)" % _TOKEN)
 _LINE = re.compile(rb"[\r\n]*%b (?:/|https?://)[!-~]* HTTP/1\.[01]\r?\n" % _TOKEN)
 _PATH = re.compile(rb"(?:https?://[^/?#]*)?(/[^?#]*)", re.IGNORECASE)
-_FIELD = re.compile(rb"\n(x-request-id|origin):[ \t]*([!-~]*)[ \t]*(?=\r?\n)", re.IGNORECASE)
+_FIELD = re.compile(rb"\n(x-request-id|origin|host):[ \t]*([!-~]*)[ \t]*(?=\r?\n)", re.IGNORECASE)
 
 
 def is_request_line(head: bytes) -> bool:

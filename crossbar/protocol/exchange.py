@@ -200,7 +200,7 @@ class Exchange:
             connection.transport.write(data)
         if last:
             self.stage = COMPLETE
-            self._parts = None
+            self._parts = self._leaving = None
             self.buffered = 0
             self.wake()
             connection.finished(self)

@@ -6,7 +6,7 @@ What two recipients of one stream could read differently is refused, never repai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
@@ -103,9 +103,9 @@ def handshake(method: bytes, version: str, url: bytes, headers: Headers) -> byte
     return b"GET %b HTTP/1.1\r\n%b\r\n" % (url, lines)
 
 
-def hints(links: Iterable[bytes]) -> bytes:
+def hints(links: Sequence[bytes]) -> bytes:
     """An interim response that tells of links ahead of the response (RFC 8297); ValueError if they would break out."""
     lines = b"".join([b"link: %b\r\n" % link for link in links])
-    if not lines.count(10) == lines.count(13) == lines.count(b"\r\n") or 0 in lines:
+    if not lines.count(10) == lines.count(13) == len(links) or 0 in lines:
         raise ValueError("a link holds a line break or NUL")
     return b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines

@@ -6,6 +6,7 @@ uvicorn's `ws=` setting takes it beside any HTTP protocol. It differs from the c
   was read stays bytes, and reading pauses; nothing is parsed before the application has accepted.
 - A client that does not read what it is sent is not read from: its pings would be answered into memory.
 - A message keeps to its size however it is cut into fragments.
+- A client may close in the middle of a message (RFC 6455, 5.4), and is answered with what it said.
 - A bad handshake is answered like any other request that is wrong on the wire, a version that is not 13 with 426.
 - An application that fails after it accepted ends the connection with 1011.
 - A ping counts as unanswered only while answers are read. Whoever reads nothing then is cut off.
@@ -22,8 +23,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.exceptions import HeaderLineTooLong, InvalidHeader, RequestLineTooLong, TooManyHeaders
-from websockets.frames import CloseCode
+from websockets.frames import CloseCode, Opcode
 from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
 
 from .answers import answer_in_form, scope_of
 from .limits import Paced, WireLimits, watch_of
@@ -44,6 +46,16 @@ MOST_FRAGMENTS = 64
 """Fragments of a message that are kept apart; a fragment can be smaller than the object that holds it."""
 
 
+class _Frames(ServerProtocol):
+    """The frames of one connection, as `websockets` reads them, but for a close between two fragments."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take a frame. A close ends what is not complete; `websockets` would answer it with 1002."""
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
     """One WebSocket connection; its first data is the head of the handshake, whole."""
 
@@ -55,7 +67,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol, Paced):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.logger = self.conn.logger = logger
+        self.logger = logger
+        self.conn = _Frames(extensions=self.conn.available_extensions, max_size=config.ws_max_size, logger=logger)
         self.backlog, self.backlog_since = 0, 0.0
         self._watch = watch_of(server_state, WireLimits, config.timeout_keep_alive)
         self._stash, self._position = b"", 0  # read, but not parsed yet

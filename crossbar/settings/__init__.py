@@ -6,7 +6,7 @@ TOML, or as it stands where the setting is text), the command line. `tables` dec
 
 from .dialects import Dialects, Realm, RingCentral
 from .gateway import FieldRules, Gateway, Jwt, Key, Provider, Route, RouteCors, Timeouts, Tls, Upstream
-from .loading import PLUGINS, from_environment, known_keys, load, only_table
+from .loading import PLUGINS, checked, from_environment, known_keys, load, only_table
 from .tables import (
     Auth,
     Compression,
@@ -53,6 +53,7 @@ __all__ = [
     "Timeouts",
     "Tls",
     "Upstream",
+    "checked",
     "from_environment",
     "known_keys",
     "load",

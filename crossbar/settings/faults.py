@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .shape import Node, alternatives, examples, node_at, shape, types_of
+from .shape import Node, alternatives, node_at, nodes, shape, types_of
 
 Path = Sequence[str | int]
 
 SECRET = frozenset({"secret", "sha256"})
-"""Settings whose values are never repeated: where a hash should be, somebody may have written what it is the hash of."""
+"""Settings whose values are never repeated; where a hash should be, somebody may have written what it is made of."""
+PLUGINS = "plugins"
+"""The table whose tables belong to plugins, which check them themselves."""
 _KINDS = {dict: "a table", list: "a list", float: "a float", bool: "a boolean"}
 _LONGEST = 80
 
@@ -31,10 +33,13 @@ class Faults:
         """Every fault as a sentence that begins with the key. What JSON cannot hold is taken out of the settings."""
         import jsonschema_rs
 
-        odd = dict(_out_of_place(self._value, ()))
+        tables = {table: value for table, value in self._value.items() if table != PLUGINS}
+        odd = dict(_out_of_place(tables, ()))
         validator = jsonschema_rs.Draft202012Validator(shape(), offline=True)
         others = [
-            (path, what) for path, what in self._all(validator.iter_errors(self._value)) if tuple(path) not in odd
+            (path, what)
+            for path, what in self._all(validator.iter_errors(self._value | tables))
+            if tuple(path) not in odd
         ]
         return sorted(self.sentence(path, what) for path, what in [*odd.items(), *others])
 
@@ -130,17 +135,15 @@ def _said(path: Path, error: Any) -> str:
     details = error.kind.as_dict()
     match error.kind.name:
         case "pattern":
-            found = examples().get(details["pattern"])
-            if found is None:
-                return f"{_shown(path, error.instance)} is not of the form {details['pattern']}"
-            return f"{_shown(path, error.instance)} is not like {_quoted(found)}"
+            return f"{_shown(path, error.instance)} is not {likeness(details['pattern'])}"
         case "enum":
             near = difflib.get_close_matches(str(error.instance), details["options"], 1, 0.5)
             meant = f"; did you mean {near[0]!r}?" if near else ""
             return f"must be one of {', '.join(map(str, details['options']))}{meant}"
         case "type":
             wanted = " or ".join(f'"{each}"' for each in details["types"])
-            return f"{_shown(path, error.instance)} is not of type {wanted}{_remedy(path, error.instance, wanted)}"
+            remedy = _remedy(path, error.instance, wanted) or _for_instance(node_at(path))
+            return f"{_shown(path, error.instance)} is not of type {wanted}{remedy}"
         case "minItems":
             return f"is empty{_for_instance(node_at((*path, 0)))}"
     return str(error.message)
@@ -158,8 +161,8 @@ def _shown(path: Path, value: Any) -> str:
 
 def _remedy(path: Path, value: Any, wanted: str) -> str:
     """The way out of the mistakes with brackets that everybody makes."""
-    if wanted == '"array"' and isinstance(value, str):
-        return f'; write ["{value}"]' if len(value) <= _LONGEST and not set(path) & SECRET else ""
+    if wanted == '"array"' and isinstance(value, str) and "string" in types_of(node_at((*path, 0)) or {}):
+        return f'; write ["{value}"]' if len(value) <= _LONGEST else ""
     if wanted == '"array"' and isinstance(value, dict):
         return f"; write [[{dotted(path)}]], with two brackets"
     if wanted == '"object"' and isinstance(value, list):
@@ -170,6 +173,15 @@ def _remedy(path: Path, value: Any, wanted: str) -> str:
 def _for_instance(node: Node | None) -> str:
     found = [each for one in alternatives(node or {}) for each in one.get("examples", ())]
     return f"; write something like {_quoted(found[:1])}" if found else ""
+
+
+def likeness(pattern: str) -> str:
+    """What a text must look like, as the declarations of settings tell it of a pattern."""
+    found = next((node for node in nodes(shape()) if node.get("pattern") == pattern), {})
+    if "examples" in found:
+        return f"like {_quoted(found['examples'])}"
+    described: str = found.get("description", f"of the form {pattern}")
+    return described[:1].lower() + described[1:].removesuffix(".")
 
 
 def _quoted(texts: Sequence[str]) -> str:

@@ -165,8 +165,7 @@ class Key(_Table, frozen=True):
         str,
         Meta(
             pattern=r"^[0-9a-f]{64}$",
-            description="The SHA-256 of the key in lower-case hexadecimal digits; `crossbar key` writes it.",
-            examples=["5f7b2ed74a9736a538a6fb5a5a1a76afdcdd0d177d7fc6e79c6b6843527d848d"],
+            description="The SHA-256 of a key in 64 lower-case hexadecimal digits, as `crossbar key` writes it.",
         ),
     ]
     account: str = ""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..errors import SettingsError
+from .faults import PLUGINS as PLUGINS
 from .faults import Faults
 from .shape import node_at, types_of
 from .tables import Settings
@@ -50,8 +51,7 @@ def load(
             _merge(merged, _nested(dotted.split("."), value), origins, f"option {dotted}")
     if not merged:
         return Settings()
-    own = {table: value for table, value in merged.items() if table != PLUGINS}
-    faults = Faults(own, origins, known_keys()).told()
+    faults = Faults(merged, origins, known_keys()).told()
     if faults:
         raise SettingsError(faults, source)
     try:
@@ -68,12 +68,9 @@ def from_environment(path: str | Path | None = None, overrides: Mapping[str, Any
 def only_table(table: str, path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings of one table alone, all else by default, for who wants to know no more; SettingsError as `load`.
 
-    A file that is no TOML is passed over.
+    What is wrong with other tables does not matter; a file that is no TOML tells nothing.
     """
-    try:
-        found = _read(Path(path)).get(table, {}) if path else {}
-    except SettingsError:
-        found = {}
+    found = _read(Path(path)).get(table, {}) if path else {}
     prefix = f"{ENVIRONMENT_PREFIX}{table.upper()}__"
     environment = {name: text for name, text in os.environ.items() if name.startswith(prefix)}
     dotted = {f"{table}.{key}": value for key, value in found.items()} if isinstance(found, dict) else {}
@@ -81,8 +78,26 @@ def only_table(table: str, path: str | Path | None = None, overrides: Mapping[st
     return load(None, environment, dotted | said)
 
 
-PLUGINS = "plugins"
-"""The table whose tables belong to plugins, which check them themselves."""
+def checked(settings: Settings, tables: Sequence[str]) -> Settings:
+    """The settings with these tables as a file would have made them; SettingsError for what no file could say.
+
+    Settings that are put together in Python have the types that somebody has given them, and no bounds.
+    """
+    # NOTE: by way of JSON, which is what the settings of a file are held against.
+    said = {table: _spoken(msgspec.json.decode(msgspec.json.encode(getattr(settings, table)))) for table in tables}
+    faults = Faults(said, {}, ()).told()
+    if faults:
+        raise SettingsError(faults)
+    types = {entry.name: entry.type for entry in msgspec.structs.fields(Settings)}
+    made = {table: msgspec.convert(value, types[table]) for table, value in said.items()}
+    return msgspec.structs.replace(settings, **made)
+
+
+def _spoken(value: Any) -> Any:
+    """A value without what is not set: a file leaves that out, and has no word for nothing."""
+    if isinstance(value, dict):
+        return {key: _spoken(each) for key, each in value.items() if each is not None}
+    return [_spoken(each) for each in value] if isinstance(value, list) else value
 
 
 def _entries(of: Any, prefix: str = "") -> Iterator[tuple[str, msgspec.structs.FieldInfo]]:

@@ -22,7 +22,7 @@ def shape() -> Node:
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Settings of Crossbar", **made}
     # NOTE: the names that a table with keys of its own kind may have are not in what msgspec makes of it.
     made["$defs"]["Route"]["properties"]["timeout"]["propertyNames"] = {"enum": [*Timeouts.__struct_fields__]}
-    for node in _nodes(made):
+    for node in nodes(made):
         _without_null(node)
     return made
 
@@ -57,17 +57,25 @@ def types_of(node: Node) -> set[str]:
     return {_type_of(each) for each in alternatives(node)} - {""}
 
 
-def examples() -> dict[str, list[str]]:
-    """How texts look that are like a pattern, by the pattern."""
-    return {node["pattern"]: node["examples"] for node in _nodes(shape()) if "pattern" in node and "examples" in node}
+def nodes(of: Any) -> Iterator[Node]:
+    """Every schema within a schema, and that itself."""
+    if isinstance(of, dict):
+        yield of
+        for value in of.values():
+            yield from nodes(value)
+    elif isinstance(of, list):
+        for value in of:
+            yield from nodes(value)
 
 
 def _type_of(node: Node) -> str:
-    return node.get("type", "string" if "enum" in node else "")
+    return str(node.get("type", "string" if "enum" in node else ""))
 
 
 def _below(node: Node, key: str | int) -> Node | None:
-    """The schema of one member of a table or a list."""
+    """The schema of one member of a table or a list, also of one in which anything may stand."""
+    if not node.keys() & {"type", "enum"}:
+        return {}
     if node.get("type") == "array":
         return resolved(node.get("items", {}))
     if node.get("type") != "object":
@@ -75,17 +83,6 @@ def _below(node: Node, key: str | int) -> Node | None:
     others = node.get("additionalProperties", {})
     found = node.get("properties", {}).get(key, others if isinstance(others, dict) else None)
     return resolved(found) if found is not None else None
-
-
-def _nodes(of: Any) -> Iterator[Node]:
-    """The schema and all schemas in it."""
-    if isinstance(of, dict):
-        yield of
-        for value in of.values():
-            yield from _nodes(value)
-    elif isinstance(of, list):
-        for value in of:
-            yield from _nodes(value)
 
 
 def _without_null(node: Node) -> None:

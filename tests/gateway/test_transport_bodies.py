@@ -176,17 +176,19 @@ async def test_an_early_answer_is_given_and_the_rest_is_not_asked_for(then: str)
 
 async def test_a_body_that_is_still_being_sent_ends_the_connection() -> None:
     """Also if it was all there from the beginning, and only the target has not read it."""
+    answered, closed = asyncio.Event(), asyncio.Event()
 
     async def handler(peer: Peer) -> None:
         await peer.head()
-        if not peer.number:
-            await peer.send(TOO_LARGE)
-            assert len(await peer.gone()) < 8_000_000
-        else:
-            await peer.send(CREATED)
+        await peer.send(CREATED if peer.number else TOO_LARGE)
+        await answered.wait()
+        assert peer.number or len(await peer.gone()) < 8_000_000
+        closed.set()
 
     async with scripted(handler) as port, speaking() as transport:
         assert await whole(await transport.request(get(port, method="PUT", body=b"x" * 8_000_000))) == b"no"
+        answered.set()
+        await closed.wait()
         assert await whole(await transport.request(get(port))) == b"ok"
 
 

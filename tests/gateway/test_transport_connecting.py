@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from crossbar.gateway.transport import Broken, Call, NotConnected, NotInTime
 
 from .misbehaving import Peer, answering, scripted
-from .transports import LOOPS, get, pieces_of, speaking, whole
+from .transports import LOOPS, endless, get, speaking, uploads, whole
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 NAME = "target.example"
@@ -176,12 +176,13 @@ async def test_cancelling_a_request_closes_its_connection(body: Any) -> None:
         gone.set()
 
     async with scripted(handler) as port, speaking() as transport:
-        call = get(port, method="POST", body=pieces_of(b"x") if body == "pieces" else body)
+        call = get(port, method="POST", body=endless() if body == "pieces" else body)
         task = asyncio.create_task(transport.request(call))
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        assert not uploads()
         await gone.wait()
     del task
     gc.collect()

@@ -72,6 +72,33 @@ async def test_a_body_without_a_length_ends_with_a_fin() -> None:
                 await body_of(transport, port)
 
 
+async def test_an_end_that_came_while_nobody_looked_is_looked_at() -> None:
+    """A body without a length that was cut off before its head was read is Broken, and not whole."""
+    cut = asyncio.Event()
+
+    async def handler(peer: Peer) -> None:
+        await peer.head()
+        await peer.send(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello")
+        if peer.number:
+            peer.reset()
+        else:
+            peer.end()
+            await peer.gone()
+        cut.set()
+
+    async def informed(status: int, fields: Fields) -> None:
+        await cut.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async with scripted(handler) as port, speaking() as transport:
+        answer = await transport.request(get(port, informed=informed))
+        assert (answer.whole, answer.length) == (b"hello", None)
+        cut.clear()
+        with pytest.raises(Broken):
+            await whole(await transport.request(get(port, informed=informed)))
+
+
 async def test_interim_responses_are_told() -> None:
     """Each but 100, with its fields, before the response (RFC 9110, 15.2)."""
     told: list[tuple[int, Fields]] = []
@@ -143,7 +170,7 @@ async def test_bytes_that_nobody_asked_for_are_no_response(extra: bytes) -> None
         await peer.gone()
         closed.set()
 
-    async with scripted(handler) as port, speaking() as transport:
+    async with scripted(handler) as port, speaking(keep=60.0) as transport:
         assert await body_of(transport, port) == b"00"
         answered.set()
         await closed.wait()

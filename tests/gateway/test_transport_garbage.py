@@ -40,6 +40,7 @@ GARBAGE = {
     "two codings": H + b"transfer-encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "chunked twice": H + b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "identity": H + b"transfer-encoding: identity\r\n\r\nhello",
+    "chunked and a tab": H + b"transfer-encoding: chunked\t\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "xchunked": H + b"transfer-encoding: xchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "a coding in 1.0": b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "chunk -5": CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n",

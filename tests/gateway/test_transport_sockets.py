@@ -73,8 +73,10 @@ def speaking_frames(script: Callable[[Peer], Awaitable[None]]) -> Callable[[Peer
     return handler
 
 
-async def test_the_handshake() -> None:
+async def test_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
     """All fields of the call, the key, and the subprotocols in their order; one of them is chosen."""
+    # NOTE: closing would take as long, if it did not see what the target does.
+    monkeypatch.setattr(aiohttp_socket, "PATIENCE", 60)
     heads: list[bytes] = []
 
     async def handler(peer: Peer) -> None:
@@ -255,13 +257,15 @@ async def test_closing_is_passed_on(message: Message, data: bytes | None) -> Non
         else:
             seen.append(await frame_of(peer))
             await peer.send(frame(CLOSE, seen[0][1]))
+            peer.end()
+            assert await peer.gone() == b""
         gone.set()
 
     async with scripted(speaking_frames(script)) as port, speaking() as transport:
         socket = await transport.websocket(get(port), [], 0)
         await socket.send(message)
-        await gone.wait()
         await socket.close(1000, "")
+        await gone.wait()
     assert seen == ([] if data is None else [(CLOSE, data)])
 
 

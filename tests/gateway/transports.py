@@ -65,3 +65,9 @@ async def pieces_of(*pieces: bytes) -> AsyncIterator[bytes]:
     """A body in these pieces."""
     for piece in pieces:
         yield piece
+
+
+async def endless() -> AsyncIterator[bytes]:
+    """A body whose second piece never comes."""
+    yield b"x"
+    await asyncio.Event().wait()

@@ -18,6 +18,7 @@ from crossbar.protocol.websocket import WebSocketProtocol
 from .server import Receive, Scope, Send, Served, read_all, until, until_set
 from .sockets import (
     CLOSE,
+    CONT,
     HEARD,
     LOOPS,
     PING,
@@ -66,6 +67,17 @@ def test_close_while_messages_wait(size: int, number: int) -> None:
         sender.join()
         client.sendall(frame(CLOSE, b"\x03\xe8"))
         assert b"" == read_all(client)
+
+
+def test_a_client_closes_within_a_message(sockets: Served) -> None:
+    """A close between two fragments is no error (RFC 6455, 5.4): it is answered, and what was begun is dropped."""
+    with opened(sockets) as client:
+        client.sendall(frame(TEXT, b"half", False) + frame(CLOSE, b"\x0f\xa1bye") + frame(CONT, b"whole"))
+        assert (CLOSE, b"\x0f\xa1bye") == read_frame(client)
+        assert b"" == read_all(client)
+    until(lambda: HEARD[-1]["type"] == "websocket.disconnect")
+    assert ["websocket.connect", "websocket.disconnect"] == [each["type"] for each in HEARD[1:]]
+    assert (4001, "bye") == (HEARD[-1]["code"], HEARD[-1]["reason"])
 
 
 def test_an_error_ends_it_once() -> None:

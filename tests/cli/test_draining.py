@@ -1,0 +1,139 @@
+"""A server that is told to stop says so first, goes on for `server.drain` seconds, and then ends what is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+
+from tests.protocol.server import Served
+
+from .conftest import Invoke
+from .gateway import PATIENCE, Gateway, Upstream, asked, connected, gateway, route, service, until, upstream
+
+WORKERS = pytest.mark.parametrize("workers", [1, 2])
+
+
+@pytest.fixture
+def behind() -> Iterator[tuple[Upstream, Served]]:
+    """Give the upstream."""
+    with upstream("one") as found:
+        yield found
+
+
+def configuration(served: Served) -> str:
+    """A gateway before it."""
+    return service("up", served.port) + route("/x/**", "up", timeout={"total": "0"})
+
+
+async def readiness(live: Gateway, requests: int = 12) -> set[int]:
+    """What /readyz says, over connections of their own, so that each process is asked."""
+    return {(await asked(live.url, "/readyz")).status for _ in range(requests)}
+
+
+async def unready(live: Gateway) -> None:
+    """Wait until every process says that it is about to stop."""
+    async with asyncio.timeout(PATIENCE):
+        while await readiness(live) != {503}:
+            pass
+
+
+async def refused(live: Gateway) -> None:
+    """Wait until nobody is let in any more."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await asked(live.url, "/livez")
+            except (ConnectionError, EOFError):
+                return
+
+
+async def ended(live: Gateway) -> int:
+    """Wait until the server has ended; its exit code."""
+    return await asyncio.to_thread(live.live.process.wait, PATIENCE)
+
+
+@WORKERS
+async def test_what_happens_when(behind: tuple[Upstream, Served], invoke: Invoke, workers: int) -> None:
+    """First it is not ready, and serves; then it refuses clients, and finishes what it has; then it ends, in order."""
+    made, served = behind
+    server = "drain = 3\ngrace = 20"
+    with gateway(invoke, configuration(served), workers=workers, server=server) as live:
+        async with asyncio.timeout(100), connected(live.url) as kept, connected(live.url) as events:
+            assert {200} == await readiness(live)
+            held = asyncio.create_task(asked(live.url, "/x/held"))
+            assert 200 == (await events.begin("GET", "/x/events"))[0]
+            async with connect(f"{live.url.replace('http', 'ws')}/x/socket") as socket:
+                await until(lambda: made.held == 1)
+                live.live.process.send_signal(signal.SIGTERM)
+                await unready(live)
+                answers = [await kept.ask("GET", "/x/kept"), await asked(live.url, "/x/new")]
+                assert [(200, "/x/kept"), (200, "/x/new")] == [(each.status, each.json["path"]) for each in answers]
+                await socket.send("hello")
+                assert "one hello" == await socket.recv()
+                await refused(live)
+                with pytest.raises(ConnectionClosedError) as closed:
+                    await socket.recv()
+                assert closed.value.rcvd is not None
+                assert 1012 == closed.value.rcvd.code
+            assert b"data: one" in await events.reader.read()
+            assert not held.done()
+            made.release()
+            answer = await held
+            assert (200, "/x/held") == (answer.status, answer.json["path"])
+            assert 0 == await ended(live)
+        assert [] == [line for line in live.live.log.read_text().splitlines() if "INFO" not in line]
+
+
+@WORKERS
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_stops_at_once(
+    behind: tuple[Upstream, Served], invoke: Invoke, number: signal.Signals, workers: int
+) -> None:
+    """Nobody has to wait for the end of an hour; what is under way is finished all the same."""
+    made, served = behind
+    with gateway(invoke, configuration(served), workers=workers, server="drain = 3600") as live:
+        held = asyncio.create_task(asked(live.url, "/x/held"))
+        await until(lambda: made.held == 1)
+        live.live.process.send_signal(number)
+        await unready(live)
+        await asyncio.sleep(1.2 * (workers - 1))  # what comes sooner is taken for the first one, sent on by the parent
+        live.live.process.send_signal(number)
+        await refused(live)
+        made.release()
+        assert (200, 0) == ((await held).status, await ended(live))
+
+
+async def test_a_signal_to_all_processes_is_one_signal(behind: tuple[Upstream, Served], invoke: Invoke) -> None:
+    """Whoever stops a service signals each of its processes, and the parent sends its own on to the workers."""
+    _, served = behind
+    with gateway(invoke, configuration(served), workers=2, server="drain = 3600") as live:
+        workers = live.pids
+        for pid in (live.live.process.pid, *workers):
+            os.kill(pid, signal.SIGTERM)
+        await unready(live)
+        await asyncio.sleep(1.5)  # the parent looks for signals twice a second
+        assert {503} == await readiness(live)
+        assert 200 == (await asked(live.url, "/x/1")).status
+        for pid in workers:
+            os.kill(pid, signal.SIGTERM)
+        assert 0 == await ended(live)
+
+
+@WORKERS
+async def test_without_it(behind: tuple[Upstream, Served], invoke: Invoke, workers: int) -> None:
+    """Clients are refused at once, and what is under way is finished."""
+    made, served = behind
+    with gateway(invoke, configuration(served), workers=workers, server="grace = 20") as live:
+        held = asyncio.create_task(asked(live.url, "/x/held"))
+        await until(lambda: made.held == 1)
+        live.live.process.send_signal(signal.SIGTERM)
+        await refused(live)
+        made.release()
+        assert (200, 0) == ((await held).status, await ended(live))
+        assert "" == live.live.log.read_text()
