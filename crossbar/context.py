@@ -62,6 +62,7 @@ class Context:
         "bound",
         "charge",
         "client",
+        "detail",
         "dialect",
         "due_from",
         "envelope",
@@ -169,6 +170,7 @@ class Context:
         self.reply: Reply | Answer = None
         self.status = 0
         self.reason = ""
+        self.detail = ""
         self.response_headers: Headers = []
         self.payload: bytes | AsyncIterator[bytes] = b""
         self.handover: Handover | Outlet | None = None

@@ -1,4 +1,4 @@
-"""Header fields of responses: those that all carry, several that become one, and which are fit for the wire."""
+"""Header fields: those that all responses carry, several that become one, which are fit for the wire, and hosts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -29,6 +30,8 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 # RFC 9110, 5.5: visible characters, blanks and tabs, and the bytes beyond ASCII.
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
+# NOTE: RFC 3986 has names with %-escapes, empty labels and more signs, which two readers could take for two names.
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*\.?)(?::[0-9]*)?")
 
 
 def secure(headers: Fields) -> None:
@@ -69,6 +72,12 @@ def vary(headers: Fields, names: bytes) -> None:
                 headers[position] = (name, b", ".join([value, *more]))
             return
     headers.append((b"vary", names))
+
+
+@lru_cache(maxsize=1024)
+def is_host(value: bytes) -> bool:
+    """Whether it is a host with or without a port (RFC 9110, 7.2); a name may end with the dot of the root."""
+    return _HOST.fullmatch(value) is not None
 
 
 def request_id(sent: bytes | None) -> str:

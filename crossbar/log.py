@@ -93,7 +93,8 @@ class AccessLog:
 
 def _as_text(line: Line) -> str:
     at, client, method, path, status, reason, seconds, request_id, agent, *more = line
-    shown = _ascii(_hidden(path))
+    # NOTE: a blank ends what is shown, so that no path can look like the status and the time behind it.
+    shown = _ascii(_hidden(path)).replace(" ", "%20")
     took = f"{seconds * 1000:.1f}ms"
     written = f"{_clock(int(at))}Z {client or '-'} {method[:32]} {shown[:512]} {status} {took} {reason[:128] or '-'}"
     written = f"{written} {request_id}"

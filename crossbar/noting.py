@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .context import Context
 from .log import AccessLog
+from .redaction import HIDDEN, secrets_of
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -36,7 +38,7 @@ class Notes:
                 seconds,
                 ctx.request_id,
                 ctx.agent(),
-                matched.told() if matched is not None else None,
+                _more(ctx),
             )
         # NOTE: a WebSocket lasts as long as it lasts, which says nothing of how fast anything is.
         if self.metrics is not None and ctx.status != 101:
@@ -46,6 +48,18 @@ class Notes:
             else:
                 route = f"{bound.endpoint.name}.{bound.route.name}" if bound is not None else ""
             self.metrics.finished(route, ctx.method, ctx.status, ctx.reason, seconds)
+
+
+def _more(ctx: Context) -> Mapping[str, Any] | None:
+    """What else is known of a request: what the gateway tells, and the sentence of a refusal, None for nothing."""
+    more: dict[str, Any] | None = ctx.matched.told() if ctx.matched is not None else None
+    if ctx.reason and ctx.detail:
+        detail = ctx.detail
+        # NOTE: a sentence may quote what was sent; names such as `password` are our own words in it.
+        for value in secrets_of(ctx):
+            detail = detail.replace(value, HIDDEN)
+        return {**(more or {}), "detail": detail}
+    return more
 
 
 def metrics_of(wanted: Wanted) -> Metrics | None:

@@ -188,10 +188,10 @@ async def _until_ended(ctx: Context, line: _Line) -> Refusal:
     while True:
         await asyncio.sleep(RECHECK_SECONDS)
         try:
-            if ctx.principal is not None and ctx.principal.token:
-                await ctx.app.tokens.recheck(ctx.principal)
-            elif ctx.matched is not None:
+            if ctx.matched is not None:
                 await ctx.matched.route.access.recheck(ctx, ctx.matched)
+            elif ctx.principal is not None and ctx.principal.token:
+                await ctx.app.tokens.recheck(ctx.principal)
         except Unauthorized:
             return Unauthorized("the token has ended")
         except (StoreError, Unavailable) as error:

@@ -66,6 +66,7 @@ def refuse(ctx: Context, refusal: Refusal) -> None:
             logger.exception("%s refuses with headers that cannot be sent (request %s)", blame(ctx), ctx.request_id)
             refusal = Fault()
     ctx.reason = refusal.word
+    ctx.detail = refusal.message
     if not hasattr(ctx, "dialect"):
         # NOTE: it may be a dialect that failed; the first one is Crossbar's own.
         ctx.dialect = ctx.app.dialects[0]

@@ -228,6 +228,11 @@ def test_a_line_of_access_is_one_line(field: str, sign: str) -> None:
     assert (1, True) == (line.count("\n"), line[:-1].isprintable())
 
 
+def test_a_blank_in_the_path() -> None:
+    """It would end what is shown, and the client would write the status behind it."""
+    assert "/open/x%20200%20fake" == line_of(path="/open/x 200 fake").split(" ")[3]
+
+
 def test_a_query_in_the_path() -> None:
     """Who encodes the `?` puts the token into the path."""
     token = "eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJl"

@@ -154,7 +154,7 @@ def _check_gateway(app: Crossbar, settings: Settings, found: Checkup, *, targets
     except SettingsError as error:
         found.faults += told_apart([*map(shown, error.faults)])
         return
-    named, odd = looked_at(gateway)
+    named, odd = looked_at(gateway, app.dialects)
     found.faults += named
     found.doubts += odd
     if targets:

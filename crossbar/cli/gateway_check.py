@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from ..app import Crossbar
+from ..dialects import Dialect
 from ..gateway.assembly import Gateway
 from ..gateway.doubts import Doubt, doubts, subject_of
 from ..gateway.keeping import keeper_of
@@ -30,10 +31,10 @@ def gateway_in(app: Crossbar) -> Gateway:
     return (app.gateway or keeper_of(app)).current
 
 
-def looked_at(gateway: Gateway) -> tuple[list[Doubt], list[Doubt]]:
+def looked_at(gateway: Gateway, dialects: Sequence[Dialect]) -> tuple[list[Doubt], list[Doubt]]:
     """The names that cannot be resolved, and what is possible and odd."""
     found = asyncio.run(names(gateway))
-    return found.faults, [*doubts(gateway), *found.doubts]
+    return found.faults, [*doubts(gateway, dialects), *found.doubts]
 
 
 def tried(gateway: Gateway) -> list[Trial]:

@@ -74,7 +74,8 @@ class Served(Crossbar):
 class Draining:
     """Has a signal to stop first make `/readyz` say no for `server.drain` seconds, before the server hears of it.
 
-    Whoever balances takes the server out meanwhile, and no request is refused. A second signal stops at once.
+    Whoever balances takes the server out meanwhile, and no request is refused. A second signal stops at once, and so
+    does the first one where `server.drain` is 0; the log tells of it.
     """
 
     def __init__(self, app: Served) -> None:
@@ -85,9 +86,7 @@ class Draining:
 
     def begin(self) -> None:
         """Stand between the signals and the server on the running loop, unless there is none, or that was done."""
-        if not self._app.settings.server.drain or self._before:
-            return
-        if threading.current_thread() is not threading.main_thread():
+        if self._before or threading.current_thread() is not threading.main_thread():
             return
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,5 +117,9 @@ class Draining:
 
     def _wait(self, before: Callable[[int, FrameType | None], object], number: int) -> None:
         seconds = self._app.settings.server.drain
+        if not seconds:
+            logger.info("stopping")
+            before(number, None)
+            return
         logger.info("stopping in %d seconds: /readyz says no from now on", seconds)
         self._timer = self._loop.call_later(seconds, before, number, None)

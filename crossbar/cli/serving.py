@@ -14,7 +14,6 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from importlib.util import find_spec
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +24,6 @@ from uvicorn.server import Server
 from uvicorn.supervisors import Multiprocess
 
 from .. import log
-from .._version import __version__
 from ..app import Crossbar
 from ..dialects.crossbar import CrossbarDialect
 from ..errors import CrossbarError, SettingsError
@@ -34,6 +32,8 @@ from ..settings import Settings
 from . import worker
 from .admin import COUNTS, folder_of, prepare, remove
 from .assembly import assemble_served, closed_after, doubts, spare_the_collector, wrong
+from .greeting import gateway_of, greeting, limits_in_force, modules_of, places
+from .hangup import Hangup
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo, shown
 from .reloading import Origin
@@ -49,14 +49,18 @@ def serve(settings: Settings, *, demo: bool = False, origin: Origin | None = Non
         )
     # A signal to stop is no error: it ends the server as Ctrl+C does, before and after it serves.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with suppress(KeyboardInterrupt), ExitStack() as closing:
         closing.callback(signal.signal, signal.SIGTERM, before)
+        closing.callback(signal.signal, signal.SIGHUP, hung_up)
         sockets = bound(settings.server.host, settings.server.port)
         for each in sockets:
             closing.enter_context(each)
         app, faults = assemble_served(settings)
         log.configure(settings.log.level)
         admin = admin_of(settings, sockets, closing)
+        hangup = Hangup(admin)
+        signal.signal(signal.SIGHUP, hangup.come)
         if settings.server.workers == 1:
             app.admin, app.origin = admin, origin
             config = Config(app, **serving_options(settings))
@@ -65,7 +69,7 @@ def serve(settings: Settings, *, demo: bool = False, origin: Origin | None = Non
         else:
             asyncio.run(_rehearse(app, sockets, faults, demo))
             _count_together(settings, closing)
-            _serve_in_workers(with_shared_counts(settings, admin, closing), sockets, admin, origin)
+            _serve_in_workers(with_shared_counts(settings, admin, closing), sockets, admin, origin, hangup)
 
 
 def admin_of(settings: Settings, sockets: Sequence[socket.socket], closing: ExitStack) -> Path | None:
@@ -181,7 +185,15 @@ async def _rehearse(app: Crossbar, sockets: Sequence[socket.socket], faults: Seq
 
 
 class _Workers(Multiprocess):
-    """Worker processes that were told to stop, and finish what they have begun, while new clients are refused."""
+    """Worker processes that, told to stop, finish what they have begun, while new clients are refused."""
+
+    def __init__(self, config: Config, sockets: list[socket.socket], hangup: Hangup) -> None:
+        super().__init__(config, sockets)
+        self._hangup = hangup
+
+    def handle_hup(self) -> None:
+        """Have all of them take over the configuration as it is now; none of them is replaced."""
+        self._hangup.come()
 
     def join_all(self) -> None:
         """Wait for them."""
@@ -191,19 +203,20 @@ class _Workers(Multiprocess):
         for process in self.processes:
             while process.process.is_alive():
                 process.process.join(0.2)
-                if self.signal_queue:
+                again = {signal.SIGTERM, signal.SIGINT} & {*self.signal_queue}
+                self.signal_queue.clear()
+                if again:
                     # A second signal, for workers that wait for `server.drain` to be over.
-                    self.signal_queue.clear()
                     self.terminate_all()
 
 
 def _serve_in_workers(
-    settings: Settings, sockets: Sequence[socket.socket], admin: Path | None, origin: Origin | None
+    settings: Settings, sockets: Sequence[socket.socket], admin: Path | None, origin: Origin | None, hangup: Hangup
 ) -> None:
     """Serve in worker processes that share the sockets, and replace those that die."""
     worker.hand_down(settings, admin, origin)
     config = Config(f"{worker.__name__}:{worker.application.__name__}", factory=True, **serving_options(settings))
-    supervisor = _Workers(config, list(sockets))
+    supervisor = _Workers(config, list(sockets), hangup)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise Failure("a worker process could not start; the lines above say why")
@@ -242,62 +255,3 @@ async def _try_out(app: Crossbar, sockets: Sequence[socket.socket], demo: bool) 
         return ""
     has_own = any(isinstance(dialect, CrossbarDialect) for dialect in app.dialects)
     return demo_greeting(url_of(sockets[0]) if has_own else None, app.settings.route)
-
-
-def limits_in_force(settings: Settings) -> str:
-    """How often somebody may ask, how many logins may fail, and how large a file may be."""
-    rate, auth = settings.rate, settings.auth
-    asked = (
-        f"{rate.size:,} requests and {rate.refill:,} more a {rate.per}" if rate.enabled else "any number of requests"
-    )
-    failed = f"{auth.login_failures} failed logins" if auth.login_failures else "any number of failed logins"
-    return f"{asked}, {failed}, files of {settings.limits.upload:,} bytes"
-
-
-def places(app: Crossbar) -> list[str]:
-    """Where the dialects that are mounted answer, below the server's address."""
-    found: list[str] = []
-    for dialect in app.dialects:
-        found += ["/v2"] if isinstance(dialect, CrossbarDialect) else getattr(dialect, "prefixes", ())
-    return found
-
-
-def modules_of(app: Crossbar) -> int:
-    """How many modules there are, without the nouns of the gateway."""
-    return len(app.registry) - (len(app.gateway.current.nouns) if app.gateway is not None else 0)
-
-
-def gateway_of(app: Crossbar) -> str:
-    """How many routes lead to how many upstreams, empty without a gateway."""
-    if app.gateway is None:
-        return ""
-    routes, services = len(app.gateway.current.routes), len(app.gateway.current.services)
-    return f"{routes} {'route' if routes == 1 else 'routes'} to {services} upstream{'' if services == 1 else 's'}"
-
-
-def greeting(
-    url: str,
-    api: Sequence[str],
-    store: str,
-    limits: str,
-    modules: int,
-    faults: Sequence[str],
-    workers: int,
-    gateway: str = "",
-) -> str:
-    """Addresses, store, limits and modules, with a line for each module that is out of order."""
-    facts = [
-        *((name, place) for name, place in zip_longest(("API",), api, fillvalue="")),
-        ("Alive", f"{url}/livez"),
-        ("Ready", f"{url}/readyz"),
-        ("Store", store),
-        ("Limits", limits),
-        ("Modules", f"{modules}, {len(faults)} out of order:" if faults else f"{modules}, all in order"),
-        *(("", fault) for fault in faults),
-    ]
-    if gateway:
-        facts.append(("Gateway", gateway))
-    if workers > 1:
-        facts.append(("Workers", str(workers)))
-    told = "\n".join(f"  {name:<8} {value}" for name, value in facts)
-    return f"Crossbar {__version__} serves until Ctrl+C\n\n{told}\n"

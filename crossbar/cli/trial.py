@@ -83,13 +83,16 @@ def gateway_lines(url: str) -> Iterator[str]:
     """Ask each route of the demo gateway, and what it tells of itself; the first line of `curl_lines` comes before."""
     account = f"{url}/v2/accounts/$ACCOUNT"
     token = '-H "X-Auth-Token: $TOKEN"'
-    yield rf"curl -sw '\n' {token} " + f'"{account}/invoices/1001"'
-    yield rf"curl -sw '\n' -r 0-7 {token} " + f'"{account}/invoices/1001/pdf"'
-    yield rf"curl -sw '\n' {token} " + f'"{account}/dashboard"'
-    yield rf"curl -sw '\n' -d hello {url}/echo/say"
-    yield f'curl -sN "{url}/echo/events?count=3&every=300"'
-    yield rf"curl -sw '\n' -H 'X-API-Key: {PARTNER_KEY}' {url}/reports/totals"
-    yield rf"curl -sw '\n' {url}/reports/totals"
-    yield f"curl -s {url}/metrics"
+    yield "# an invoice, in the envelope\n" + rf"curl -sw '\n' {token} " + f'"{account}/invoices/1001"'
+    yield "# the first bytes of its paper\n" + rf"curl -sw '\n' -r 0-7 {token} " + f'"{account}/invoices/1001/pdf"'
+    yield "# service and module in one answer\n" + rf"curl -sw '\n' {token} " + f'"{account}/dashboard"'
+    yield "# what a service sees of a request\n" + rf"curl -sw '\n' -d hello {url}/echo/say"
+    yield f'# a stream of events\ncurl -sN "{url}/echo/events?count=3&every=300"'
+    yield "# what an API key opens\n" + rf"curl -sw '\n' -H 'X-API-Key: {PARTNER_KEY}' {url}/reports/totals"
+    yield "# and nobody without one: 401\n" + rf"curl -sw '\n' {url}/reports/totals"
+    # NOTE: all of it is read, so that curl has nothing to complain of.
+    yield f"# what was counted of all this\ncurl -s {url}/metrics | grep '^http_server_request.*_count' | head"
     own = sys.argv[0] if Path(sys.argv[0]).name == "crossbar" else f"{sys.executable} -m crossbar"
-    yield f"{own} explain GET /v2/accounts/$ACCOUNT/invoices/1001 --config {shlex.quote(str(gateway_file()))}"
+    config = shlex.quote(str(gateway_file()))
+    told = "# what becomes of a request, without one\n"
+    yield f"{told}{own} explain GET /v2/accounts/$ACCOUNT/invoices/1001 --config {config}"

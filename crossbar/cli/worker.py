@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import msgspec
@@ -23,6 +24,8 @@ ADMIN = "CROSSBAR_WORKER_ADMIN"
 
 def application() -> Served:
     """The application; what is out of order with it was told by the parent."""
+    # NOTE: whoever signals a whole group of processes means the parent, which asks its workers.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     admin = Path(os.environ[ADMIN]) if os.environ[ADMIN] else None
     settings = kept(admin, msgspec.json.decode(os.environ[SETTINGS], type=Settings))
     log.configure(settings.log.level)

@@ -13,6 +13,7 @@ from ..auth import ANONYMOUS, Principal, enabled, vouched
 from ..errors import Unauthorized
 from ..roles import ADMIN, USER
 from .matching import bare_host
+from .repeats import refuse_two_credentials
 
 if TYPE_CHECKING:
     from ..context import Context
@@ -51,6 +52,8 @@ class Access:
 
         Credentials that are no good never make somebody nobody in particular: they are refused where `none` is let in.
         """
+        if len(ctx.headers) != len(ctx.scope["headers"]):
+            refuse_two_credentials(ctx, self.drops)
         wrong: list[object] = []
         refused: Unauthorized | None = None
         for source in self.sources:
@@ -78,7 +81,10 @@ class Access:
                         matched.consumer = f"{principal.account_id}:{principal.user_id or ''}"
                     return principal
         if self.anybody and refused is None:
-            return ANONYMOUS
+            # NOTE: where nobody reads it, a token may be the upstream's own.
+            if not _is_bearer(ctx.headers.get(b"authorization", b"")) or b"authorization" not in self.drops:
+                return ANONYMOUS
+            refused = Unauthorized("nobody here knows the token: send one of an issuer that this route names, or none")
         raise self._refusal(ctx, refused, wrong)
 
     def stands_for(self, matched: Matched | None, identity: Identity) -> Principal:
@@ -95,10 +101,24 @@ class Access:
         return Principal(identity.account, identity.user or None, identity.provider, claims=identity.claims, role=role)
 
     async def recheck(self, ctx: Context, matched: Matched) -> None:
-        """Make sure that what opened something long is still good; Unauthorized if its provider says that it is not."""
-        for source in self.sources:
-            if source.name == matched.provider and source.known(ctx.headers) is None:
-                await source.check(ctx.headers)
+        """Make sure that what opened something long is good by the settings of now; Unauthorized if it is not.
+
+        Unavailable or StoreError if nobody can tell just now.
+        """
+        principal, identity = ctx.principal, matched.identity
+        if identity is not None:
+            gateway = ctx.app.gateway
+            assert gateway is not None, "only a gateway has routes"
+            # NOTE: the providers of this route may be those of settings that are no longer in force.
+            source = gateway.current.sources.get(identity.provider)
+            if source is None:
+                raise Unauthorized("its provider has gone")
+            if (source.known(ctx.headers) or await source.check(ctx.headers)) != identity:
+                raise Unauthorized("the credential stands for somebody else now")
+        elif principal is not None and principal.token:
+            await ctx.app.tokens.recheck(principal)
+        if principal is not None and principal.account_id:
+            await _refuse_disabled(ctx, principal.account_id)
 
     def _refusal(self, ctx: Context, refused: Unauthorized | None, wrong: list[object]) -> Unauthorized:
         """The refusal with all challenges in one field (RFC 9110, 11.6.1), which tells of a token that is wrong."""
@@ -139,6 +159,11 @@ async def own_principal(ctx: Context) -> Principal | None:
             return found
     ctx.blamed = None
     return None
+
+
+def _is_bearer(field: bytes) -> bool:
+    """Whether a field has the scheme of tokens, be there a token or not."""
+    return field.partition(b" ")[0].lower() == b"bearer"
 
 
 async def _refuse_disabled(ctx: Context, account_id: str) -> None:

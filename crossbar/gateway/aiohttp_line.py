@@ -146,6 +146,10 @@ class Line(ResponseHandler):
             if self._interim > MOST_INTERIM:
                 self._refuse(f"more than {MOST_INTERIM} interim responses")
                 return
+            if status == 103 and any(
+                len(value.translate(None, _CONTROLS)) != len(value) for _, value in data[0].raw_headers
+            ):
+                return  # a hint is only a hint: without it the response is the same
         super().feed_data(data, size)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from .. import settings
 from ..dialects import Dialect
@@ -139,9 +142,9 @@ def _guarded_alike(routes: Sequence[Routed]) -> Iterator[Routed]:
 
     What an open route lets through in a spelling of its own must not be what the guarded one keeps (CVE-2025-66490).
     """
-    guarded = {target.origin for routed in routes if routed.guarded for target in _targets(routed)}
+    guarded = {_server(target) for routed in routes if routed.guarded for target in _targets(routed)}
     for routed in routes:
-        alike = not routed.guarded and any(target.origin in guarded for target in _targets(routed))
+        alike = not routed.guarded and any(_server(target) in guarded for target in _targets(routed))
         yield replace(routed, guarded=True, whole_host=False) if alike else routed
 
 
@@ -151,6 +154,17 @@ def _targets(routed: Routed) -> Iterator[Target]:
     for service in (routed.service, *(part.service for part in parts)):
         if service is not None:
             yield from service.targets
+
+
+def _server(target: Target) -> tuple[str, int]:
+    """Host and port of a target; this machine is one host, whatever it is called."""
+    parts = urlsplit(target.origin)
+    host = (parts.hostname or "").removesuffix(".")
+    with suppress(ValueError):
+        address = ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
+        host = "localhost" if address.is_loopback or address.is_unspecified else str(address)
+    return host, parts.port or (443 if target.secure else 80)
 
 
 def _tables(made: Gateway) -> Iterator[str]:

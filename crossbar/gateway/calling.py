@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import Refusal, TimedOut
-from .guard import Guard, Overdue
+from .guard import TOTAL, Guard, Overdue
 from .pool import Target
 from .refusals import BadGateway
 from .transport import Answer, Broken, NotConnected, NotInTime, TransportError
@@ -25,10 +25,30 @@ SICK = frozenset({502, 503, 504})
 _TOLD = {"connect": "cannot be reached", "reset": "ended without an answer", "garbled": "gave no proper answer"}
 
 
+class Room:
+    """How many bytes of bodies may be in memory together, at `most`, and how many of them are `left`."""
+
+    __slots__ = ("left", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = self.left = most
+
+    def take(self, size: int) -> bool:
+        """Take so many bytes; False if there were not so many."""
+        self.left -= size
+        return self.left >= 0
+
+    def give_back(self, pieces: list[bytes]) -> None:
+        """Let go of bytes that were taken."""
+        self.left += sum(map(len, pieces))
+        # NOTE: the error that follows remembers where it was raised, and with that place all that was known there.
+        pieces.clear()
+
+
 class Calling:
     """A call with all its tries: its guard, the target of the moment, and the books that are kept of it.
 
-    It counts as a call of its service from the beginning until `end`.
+    It keeps its service open until `end`, and counts as a call under way from `enter` on.
     """
 
     def __init__(self, ctx: Context, matched: Matched, service: Service, guard: Guard) -> None:
@@ -40,7 +60,7 @@ class Calling:
         self._answer: Answer | None = None
         self._target: Target | None = None
         self._began = 0.0
-        self._again = self._ended = False
+        self._again = self._ended = self._entered = False
         service.begin()
 
     @property
@@ -48,6 +68,11 @@ class Calling:
         """The answer; only to be asked for when there is one."""
         assert self._answer is not None, "the relay has an answer, or raises"
         return self._answer
+
+    def enter(self) -> None:
+        """Count as a call that is under way."""
+        self._entered = True
+        self.service.active += 1
 
     def begin(self, target: Target) -> None:
         """A target was chosen, which is called now."""
@@ -90,8 +115,8 @@ class Calling:
 
     def broke(self, error: TransportError | Overdue) -> None:
         """The response broke off behind its head."""
-        if self._target is not None and str(error) != "total":
-            self.service.pool.failed(self._target, f"its response broke off: {told_of(error)}")
+        if self._target is not None and str(error) != TOTAL:
+            self.service.pool.failed(self._target, f"its response broke off: {self.told(error)}")
 
     def again(self) -> None:
         """Another try follows, which counts against the budget until it is answered or has failed."""
@@ -113,30 +138,34 @@ class Calling:
         if status == 103 and links:
             await self.ctx.send({"type": "http.response.early_hint", "links": links})
 
-    async def collected(self, most: int) -> bytes:
-        """All of the body, up to `most` bytes; a refusal if there is more, or no proper end of it."""
+    async def collected(self, room: Room) -> bytes:
+        """All of the body, as far as there is room; a refusal if there is more, or no proper end of it."""
         answer = self.answer
         pieces = [answer.whole or b""]
         size = len(pieces[0])
+        # NOTE: what says that it is too long takes no room from the others that are read at the same time.
+        fits = room.take(size) and (answer.length or 0) <= room.left + size
         try:
-            while answer.whole is None and size <= most:
+            while answer.whole is None and fits:
                 self.guard.within(self.matched.route.times.idle, "idle")
                 piece: bytes = await self.guard.call(answer.piece())
                 if not piece:
                     break
-                size += len(piece)
                 pieces.append(piece)
+                fits = room.take(len(piece))
         except (TransportError, Overdue) as error:
+            room.give_back(pieces)
             self.broke(error)
             raise self.refusal(error) from None
-        if size > most:
-            raise self.garbled(f"a body of more than {most} bytes, which were to be opened")
+        if not fits:
+            room.give_back(pieces)
+            raise self.garbled(f"more than {room.most} bytes, which were to be opened")
         return b"".join(pieces)
 
     def refusal(self, error: TransportError | Overdue) -> Refusal:
         """What a client is told of a failure; the log hears where and why."""
         name = self.service.name
-        self._warn(told_of(error))
+        self._warn(self.told(error))
         if isinstance(error, NotInTime):
             return TimedOut(f"the service {name!r} took too long to connect", word="upstream_timeout")
         if isinstance(error, Overdue):
@@ -149,11 +178,19 @@ class Calling:
         self._warn(why)
         return BadGateway(f"the service {self.service.name!r} gave no proper answer", word="upstream_garbled")
 
+    def told(self, error: TransportError | Overdue) -> str:
+        """What whoever operates the gateway is told of a failure; a time limit is told with its setting and value."""
+        if not isinstance(error, Overdue):
+            return str(error)
+        return f"timeout.{error} of {getattr(self.matched.route.times, str(error)):g} s is over"
+
     async def end(self) -> None:
         """Let go of everything; a second call does nothing."""
         if self._ended:
             return
         self._ended = True
+        if self._entered:
+            self.service.active -= 1
         self.guard.end()
         if self._answer is not None:
             self._answer.release()
@@ -191,6 +228,6 @@ def word_of(error: TransportError) -> str:
     return "reset" if isinstance(error, Broken) else "garbled"
 
 
-def told_of(error: TransportError | Overdue) -> str:
-    """What whoever operates the gateway is told of a failure."""
-    return f"{error} is over" if isinstance(error, Overdue) else str(error)
+def leaving(ctx: Context) -> str:
+    """Why a client gets no more of an answer: `client_gone`, or `stopped` if it is this server that goes."""
+    return "stopped" if ctx.app.draining else "client_gone"

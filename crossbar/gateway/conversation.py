@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodNotAllowed
 from ..events import end
-from .calling import Calling, word_of
+from .calling import Calling, leaving, word_of
 from .guard import ClientGone, Guard, Overdue
 from .outgoing import Outgoing
 from .pool import Target
@@ -29,7 +29,9 @@ async def converse(ctx: Context, matched: Matched) -> None:
     route, service = matched.route, matched.route.service
     if service is None or not route.settings.websocket:
         raise MethodNotAllowed("GET, HEAD")
-    refuse_busy(matched, service)
+    # NOTE: they have a count of their own: many that are idle keep no call away.
+    refuse_busy(matched, service, service.sockets)
+    service.sockets += 1
     calling = Calling(ctx, matched, service, Guard(0))
     client = _Client(ctx, calling.guard)
     try:
@@ -38,8 +40,9 @@ async def converse(ctx: Context, matched: Matched) -> None:
         calling.guard.end()
         await _relayed(ctx, matched, client, socket)
     except ClientGone:
-        raise ClientClosed from None
+        raise ClientClosed(word=leaving(ctx)) from None
     finally:
+        service.sockets -= 1
         await client.end()
         await calling.end()
 
@@ -99,7 +102,7 @@ async def _opened(ctx: Context, matched: Matched, calling: Calling) -> Socket:
             raise BadGateway(told, word="upstream_error") from None
         except (TransportError, Overdue) as error:
             timed_out = isinstance(error, Overdue)
-            calling.failed(str(error), "timeout" if isinstance(error, Overdue) else word_of(error))
+            calling.failed(calling.told(error), "timeout" if isinstance(error, Overdue) else word_of(error))
             if timed_out or not isinstance(error, NotConnected) or len(tried) >= route.retry.tries:
                 raise calling.refusal(error) from None
         else:

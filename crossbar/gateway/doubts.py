@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from http import HTTPMethod
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from .. import settings
+from ..dialects import Dialect
 from .assembly import Gateway
 from .certificates import ends_of
 from .jwks import is_safe
@@ -44,8 +45,8 @@ def subject_of(fault: str) -> str:
     return SETTINGS
 
 
-def doubts(gateway: Gateway) -> Iterator[Doubt]:
-    """What may be meant otherwise, though it is possible."""
+def doubts(gateway: Gateway, dialects: Sequence[Dialect] = ()) -> Iterator[Doubt]:
+    """What may be meant otherwise, though it is possible. `dialects` are those that are mounted beside it."""
     said = gateway.settings
     for text in said.gateway.trusted:
         if not ip_network(text, strict=False).prefixlen:
@@ -61,7 +62,9 @@ def doubts(gateway: Gateway) -> Iterator[Doubt]:
         if name not in asked:
             yield PROVIDERS, f"provider.{name}: no route asks it"
     for route in gateway.routes:
-        yield from ((ROUTES, f"route {route.name!r}: {what}") for what in _of_route(route))
+        yield from (
+            (ROUTES, f"route {route.name!r}: {what}") for what in (*_of_route(route), *_hidden(route, dialects))
+        )
 
 
 def ending(what: str, end: datetime, now: datetime | None = None) -> str:
@@ -130,6 +133,16 @@ def _of_route(route: Routed) -> Iterator[str]:
             yield f"allow: it is {'always' if access.policy({}) else 'never'} true, whoever asks"
         elif nobody and names & {"claims", "principal"}:
             yield 'allow: it looks at who is asking, and with auth "none" nobody is known'
+
+
+def _hidden(route: Routed, dialects: Sequence[Dialect]) -> Iterator[str]:
+    """What a plain route takes from a dialect: the paths below its prefixes that the route matches as well."""
+    path = route.settings.path
+    if route.noun or route.yields:
+        return
+    for dialect in dialects:
+        if dialect.claims(path.encode()):
+            yield f"path: {path} is below a prefix of the dialect {dialect.name}, and hides what that answers there"
 
 
 def _names(policy: Policy) -> set[str]:

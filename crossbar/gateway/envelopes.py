@@ -88,7 +88,7 @@ def opened(body: bytes) -> bytes:
     """The bytes of `data` in an envelope; ValueError if it is none."""
     try:
         return bytes(_DECODER.decode(body).data)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         raise ValueError("its answer is no envelope with data") from None
 
 

@@ -24,13 +24,15 @@ FRAMED = HOP_BY_HOP | {b"content-length", b"expect"}
 REPLACED = frozenset(b"host via traceparent tracestate x-request-id".split())
 """Request fields that the gateway sends in words of its own."""
 GUARDED = REPLACED | frozenset(
-    b"authorization content-encoding content-length content-type cookie x-auth-token".split()
+    b"authorization content-encoding content-length content-type cookie idempotency-key x-auth-token".split()
 )
 """What `Connection` must not name: a request without it would mean something else."""
 
 _USUAL = frozenset({b"", b"keep-alive", b"Keep-Alive", b"close", b"Close"})
 _NAME = re.compile(rb"[0-9A-Za-z!#$%&'*+.^_`|~-]+")
 _CONTROLS = bytes({*range(32), 127} - {9})
+_PLAIN = bytes([sign if chr(sign).isalnum() and sign < 128 else ord("-") for sign in range(256)]).lower()
+"""What becomes of each sign of a name where names are compared."""
 _NOT_FOR_RULES = FRAMED | {b"host"}
 _KEPT, _DROPPED, _CONNECTION = range(3)
 _MOST_NAMES = 256
@@ -57,8 +59,9 @@ class _Fates(dict[bytes, int]):
 
     def of(self, name: bytes) -> int:
         """What becomes of a field, without remembering it."""
-        # NOTE: to CGI and WSGI, `X_Forwarded_For` and `X-Forwarded-For` are one variable; so they are one field here.
-        plain = name.lower().replace(b"_", b"-")
+        # NOTE: to CGI and its kin, `X_Forwarded_For` or `X.Forwarded.For` and `X-Forwarded-For` are one variable; so
+        # they are one field here.
+        plain = name.translate(_PLAIN)
         if plain == b"connection":
             return _CONNECTION
         if name in self._spared:
@@ -69,7 +72,7 @@ class _Fates(dict[bytes, int]):
 
 
 class Dropper:
-    """Takes fields out of a message: by name or prefix, in any spelling with `_`, and what `Connection` names.
+    """Takes fields out of a message: by name or prefix, with any sign for `-`, and what `Connection` names.
 
     `spared` names stay even so. With `guarded`, a `Connection` that names one of these, or a field that is taken out
     here for another reason than being hop-by-hop, is refused. A field whose name is no token goes no further either.
@@ -218,7 +221,7 @@ def _options(value: bytes) -> set[bytes]:
 def _refuse(named: set[bytes], guarded: frozenset[bytes]) -> None:
     """Raise BadRequest if one of the named fields is guarded."""
     for name in sorted(named):
-        if name in guarded or name.replace(b"_", b"-") in guarded:
+        if name in guarded or name.translate(_PLAIN) in guarded:
             raise BadRequest(
                 f"Connection names {name.decode('latin-1')!r}, which is no field of one connection: leave it out",
                 word="bad_header",

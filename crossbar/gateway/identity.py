@@ -13,8 +13,14 @@ IDENTITY = (
     b"x-crossbar-identity",
 )
 """The fields in which the gateway says who is asking: the plain ones in the order of Facts, and the signed one."""
-IDENTITY_PREFIXES = (b"x-crossbar-", b"x-consumer-", b"x-auth-")
-"""How names begin that upstreams take a gateway's word for: taken out of each request, whoever sends it."""
+IDENTITY_PREFIXES = (
+    *(b"x-crossbar-", b"x-consumer-", b"x-auth-", b"remote-user", b"x-remote-user"),
+    *(b"client-cert", b"x-client-cert", b"ssl-client-", b"x-ssl-"),
+)
+"""How names begin that upstreams take a gateway's word for: taken out of each request, whoever sends it.
+
+Those of certificates among them tell whom a proxy that ends TLS has seen (RFC 9440).
+"""
 LIFE = 60
 """Seconds that a signed field is good for."""
 SHORTEST_KEY = 32

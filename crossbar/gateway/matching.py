@@ -95,7 +95,9 @@ class RouteTable(Generic[T]):
         self._known: dict[bytes, tuple[_Node[T], ...]] = {}
         # PERF: many clients ask for few paths. What a header decides is not remembered.
         self._found: dict[tuple[bytes, str, bytes], Found[T]] = {}
-        self._remembers = not any(rule.headers for rule in self._rules)
+        # The fields that some rule has a condition on, in lower case.
+        self.conditions = frozenset(name.lower().encode() for rule in self._rules for name in rule.headers)
+        self._remembers = not self.conditions
         self._deepest = max((len(rule.pattern.segments) for rule in self._rules), default=0)
         clashes: dict[tuple[int, int], str] = {}
         for number, rule in enumerate(self._rules):

@@ -16,6 +16,7 @@ from .. import settings
 from ..context import Context
 from ..errors import Refusal, TimedOut
 from ..reply import Reply
+from .calling import Room, leaving
 from .guard import ClientGone, Guard, Overdue
 from .matched import Matched
 from .passage import MOST_OPENED
@@ -94,11 +95,12 @@ async def merged(ctx: Context, matched: Matched, merge: Merge) -> Reply:
     """
     guard = Guard(0)
     guard.listen(ctx.receive)
-    waiting = [asyncio.create_task(_part(ctx, matched, part)) for part in merge.parts]
+    room = Room(MOST_OPENED)
+    waiting = [asyncio.create_task(_part(ctx, matched, part, room)) for part in merge.parts]
     try:
         found = await guard.call(asyncio.gather(*waiting, return_exceptions=True))
     except ClientGone:
-        raise ClientClosed from None
+        raise ClientClosed(word=leaving(ctx)) from None
     finally:
         guard.end()
         for task in waiting:
@@ -122,11 +124,11 @@ async def merged(ctx: Context, matched: Matched, merge: Merge) -> Reply:
     return Reply(answer)
 
 
-async def _part(ctx: Context, matched: Matched, part: Part) -> Any:
-    return await (_of_module(ctx, matched, part) if part.service is None else _of_upstream(ctx, matched, part))
+async def _part(ctx: Context, matched: Matched, part: Part, room: Room) -> Any:
+    return await (_of_module(ctx, matched, part) if part.service is None else _of_upstream(ctx, matched, part, room))
 
 
-async def _of_upstream(ctx: Context, matched: Matched, part: Part) -> Any:
+async def _of_upstream(ctx: Context, matched: Matched, part: Part, room: Room) -> Any:
     """The JSON of an upstream, in its own bytes; its refusal, in our words, if it has none."""
     assert part.service is not None, "a part of an upstream"
     asking = _asking(ctx, part)
@@ -144,7 +146,7 @@ async def _of_upstream(ctx: Context, matched: Matched, part: Part) -> Any:
     own.provider, own.consumer, own.identity = matched.provider, matched.consumer, matched.identity
     try:
         passage = await relay(asking, own)
-        body = await passage.collected(MOST_OPENED)
+        body = await passage.collected(room)
         if passage.answer.status == 204:
             return None
         try:

@@ -15,6 +15,7 @@ from .access import door_of
 from .matched import Matched
 from .matching import Found, Missed, RouteTable
 from .outgoing import refuse_two_hosts, segment
+from .repeats import refuse_unclear
 from .routes import Routed
 from .serving import answered, conversed
 
@@ -44,6 +45,7 @@ class RoutedNoun(Endpoint):
         self.parents = {head: "" for heads in tables for head in heads}  # type: ignore[misc]
         routes = [routed for table in tables.values() for routed in table.routes()]
         self.routes = _operations(type(self), routes)  # type: ignore[misc]
+        self._conditions = frozenset().union(*(table.conditions for table in tables.values()))
         self._door = door_of(routed.access for routed in routes)
 
     def match(self, ctx: Context) -> None:
@@ -63,6 +65,7 @@ class RoutedNoun(Endpoint):
         """The tenant rule, then the rule and the limits of the route; NotFound or MethodNotAllowed if there is none."""
         if ctx.tenant is None and not self.anywhere:
             raise Forbidden("this noun belongs to an account: begin the path with an account")
+        refuse_unclear(ctx, self._conditions)
         matched = ctx.matched
         if matched is None:
             found = self._found(ctx)

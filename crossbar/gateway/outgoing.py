@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
 from ..errors import BadRequest
-from ..fields import CHANCE, Fields
+from ..fields import CHANCE, Fields, is_host
 from ..signed import signed
 from .forwarding import FRAMED, GUARDED, REPLACED, Dropper, counted_down, loops, via
 from .identity import IDENTITY, IDENTITY_PREFIXES, Facts, identity_fields
@@ -19,10 +20,13 @@ from .tracing import traced
 if TYPE_CHECKING:
     from ..context import Context
     from .matched import Matched
+    from .routes import Routed
     from .upstreams import Service
 
 NOBODY_TRUSTED = Trusted(())
-_TOKEN_WORDS = (b"auth_token", b"access_token")
+_SEPARATED = re.compile(rb"([&;])")
+# NOTE: some read `auth_token[]` or `+auth.token` as `auth_token`, and separate by `;`.
+_TOKEN_WORD = re.compile(rb"[\0- ]*(?:auth|access)[_. \[]token(?:[\0- \[].*)?", re.IGNORECASE | re.DOTALL)
 _PLAIN = (b"accept-encoding", b"identity")
 
 
@@ -57,7 +61,7 @@ class Outgoing:
         pseudonym = gateway.pseudonym
         rewrite = route.rewrite
         self.path = path_of(ctx) if rewrite is None else rewrite.apply(matched.parameters, matched.rest)
-        query = query_of(ctx, own=route.drops_tokens)
+        query = query_of(ctx, route)
         if query:
             self.path += b"?" + query
         fields = route.dropper.kept(came)
@@ -66,7 +70,8 @@ class Outgoing:
         if b"max-forwards" in ctx.headers and not counted_down(ctx.method, fields):
             raise BadRequest("Max-Forwards is used up at this gateway", word="bad_header")
         peer, scheme, host, origin = origin_in(ctx, gateway.trusted)
-        self._host = origin.host if service.settings.host == "client" and origin.host else b""
+        # NOTE: not the host that a proxy tells of, which many let a client write: the route was found by this one.
+        self._host = host if service.settings.host == "client" else b""
         fields += forwarded_fields(origin, peer, scheme, host)
         parent, state = traced(came, CHANCE.randbytes)
         matched.trace = parent[3:35].decode()
@@ -106,13 +111,27 @@ def path_of(ctx: Context) -> bytes:
     return ctx.raw_path
 
 
-def query_of(ctx: Context, *, own: bool) -> bytes:
-    """The raw query as the client sent it, without a token of ours in it, however its name is spelt."""
+def query_of(ctx: Context, route: Routed) -> bytes:
+    """The raw query as the client sent it, without a token of ours in it, however its name is spelt.
+
+    Where a route takes our tokens, whatever has the name of one is taken out; elsewhere a service may have such a word
+    of its own, and only what is a token of ours is.
+    """
     query = ctx.query_string
-    if not own or (b"_token" not in query and b"%" not in query):
+    if not route.drops_tokens or (b"%" not in query and b"token" not in query.lower()):
         return query
-    words = query.split(b"&")
-    return b"&".join([word for word in words if unquote_to_bytes(word.partition(b"=")[0]) not in _TOKEN_WORDS])
+    named = route.access.own
+    first, *others = _SEPARATED.split(query)
+    words = zip(others[::2], others[1::2], strict=True)
+    kept = b"".join([sign + word for sign, word in words if not _is_ours(word, named=named)])
+    return kept[1:] if _is_ours(first, named=named) else first + kept
+
+
+def _is_ours(word: bytes, *, named: bool) -> bool:
+    """Whether a word of a query has a token of ours in it: by its name, and unless that is enough by its value."""
+    name, _, value = word.replace(b"+", b" ").partition(b"=")
+    called = _TOKEN_WORD.fullmatch(unquote_to_bytes(name)) is not None
+    return called and (named or unquote_to_bytes(value).startswith(own_begin()))
 
 
 def origin_in(ctx: Context, trusted: Trusted) -> tuple[str, str, bytes, Origin]:
@@ -155,7 +174,13 @@ def segment(text: str) -> bytes:
 
 
 def refuse_two_hosts(ctx: Context) -> None:
-    """Raise BadRequest for several `Host` fields (RFC 9112, 3.2): the upstream might choose another one than we do."""
+    """Raise BadRequest for several `Host` fields, or one that is no host (RFC 9112, 3.2).
+
+    The upstream might choose another one than we do, or read it otherwise. Our own server refuses both.
+    """
     headers = ctx.scope["headers"]
+    host = ctx.headers.get(b"host")
+    if host and not is_host(host):
+        raise BadRequest("Host is no host with or without a port", word="bad_header")
     if len(ctx.headers) != len(headers) and sum([name == b"host" for name, _ in headers]) > 1:
         raise BadRequest("Host stands in the request more than once", word="bad_header")

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..errors import Unauthorized
 from ..fields import Fields, vary
 from ..mounted import Outlet, Receive, Send
-from .calling import Calling, told_of
+from ..rendering import RECHECK_SECONDS
+from .calling import Calling, Room, leaving
 from .envelopes import around, is_json, opened, unwrapped, weakened, wrapped
 from .forwarding import response_fields
 from .guard import ClientGone, Guard, Overdue
+from .leases import Lease
 from .refusals import Upstreams
 from .transport import TransportError
 
@@ -67,7 +70,7 @@ class Passage(Calling, Outlet):
         self._length = None
         if self.ctx.method != "HEAD":
             try:
-                self._whole = opened(await self.collected(MOST_OPENED))
+                self._whole = opened(await self.collected(Room(MOST_OPENED)))
             except ValueError as error:
                 raise self.garbled(str(error)) from None
 
@@ -76,11 +79,11 @@ class Passage(Calling, Outlet):
         try:
             await self._pass(ctx, send)
         except (ClientGone, OSError):  # as ASGI has it from 2.4 on
-            ctx.reason = "client_gone"
+            ctx.reason = leaving(ctx)
         except (TransportError, Overdue) as error:
             ctx.reason = "aborted"
             self.broke(error)
-            self._warn(f"the response broke off: {told_of(error)}")
+            self._warn(f"the response broke off: {self.told(error)}")
             _break_off(send)
         finally:
             await self.end()
@@ -112,7 +115,16 @@ class Passage(Calling, Outlet):
             await send(start)
             await send({"type": "http.response.body", "body": whole})
         else:
-            await self._stream(send, start, prefix, suffix)
+            lease = Lease(ctx, self.matched, RECHECK_SECONDS, self.guard.leave)
+            try:
+                await self._stream(send, start, prefix, suffix)
+            except ClientGone:
+                if not lease.is_over:
+                    raise
+                ctx.reason = Unauthorized.word
+                _break_off(send)
+            finally:
+                await lease.end()
 
     async def _stream(self, send: Send, start: dict[str, Any], prefix: bytes, suffix: bytes) -> None:
         answer, guard = self.answer, self.guard

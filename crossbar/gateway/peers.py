@@ -15,15 +15,15 @@ from typing import NamedTuple, TypeVar
 from ..errors import BadRequest
 
 FORWARDING = frozenset(
-    b"forwarded proxy x-real-ip x-client-ip x-cluster-client-ip x-remote-ip x-remote-addr x-originating-ip "
-    b"x-envoy-external-address true-client-ip cf-connecting-ip fastly-client-ip x-host x-scheme x-url-scheme "
+    b"forwarded proxy client-ip x-real-ip x-client-ip x-cluster-client-ip x-remote-ip x-remote-addr x-originating-ip "
+    b"true-client-ip cf-connecting-ip fastly-client-ip x-host x-scheme x-url-scheme "
     b"x-rewrite-url front-end-https".split()
 )
 """Names in which somebody may say where a request is from or for: taken out of each, whoever sends it.
 
 `Proxy` is among them because CGI makes the variable HTTP_PROXY of it.
 """
-FORWARDING_PREFIXES = (b"x-forwarded", b"x-original-")
+FORWARDING_PREFIXES = (b"x-forwarded", b"x-original-", b"x-envoy-")
 """How the other names of that kind begin."""
 
 _TELLING = frozenset(b"forwarded x-forwarded-for x-forwarded-proto x-forwarded-host".split())

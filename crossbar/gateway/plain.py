@@ -22,6 +22,7 @@ from .matching import Found, Missed, RouteTable
 from .outgoing import refuse_two_hosts
 from .passage import Passage
 from .problems import Problems
+from .repeats import refuse_unclear
 from .routes import Routed
 from .serving import answered, conversed
 
@@ -63,6 +64,10 @@ class Routes:
         if not isinstance(found, Found) or self._is_of_a_dialect(ctx, found.what):
             return None
         return self._forms[found.what.settings.form], found.what
+
+    def refuse_unclear(self, ctx: Context) -> None:
+        """Raise BadRequest if it is not clear what the fields say by which routes are chosen."""
+        refuse_unclear(ctx, self._table.conditions)
 
     def _missed(self, ctx: Context, allow: Sequence[str]) -> tuple[Stage, ...] | None:
         """The stages of a request whose path is that of routes, but for other methods: whoever may use one hears so."""
@@ -128,6 +133,8 @@ def enter(ctx: Context) -> None:
     refuse_large(ctx)
     refuse_unreadable(ctx.raw_path)
     refuse_two_hosts(ctx)
+    assert ctx.registry.gateway is not None, "it has found the route"
+    ctx.registry.gateway.refuse_unclear(ctx)
     matched.route.refuse_ambiguous(ctx)
     if ctx.method == "OPTIONS" and _PREFLIGHT in ctx.headers and (matched.route.cors or ctx.app.cors) is not None:
         ctx.status = 204

@@ -6,18 +6,18 @@ It has `and`, `or`, `not`, the comparisons `==`, `!=`, `<`, `<=`, `>`, `>=`, `in
 
 Nothing in a request raises an error, and what does not fit together is false:
 
-- What is missing is null. `== null` and `!= null` ask for that; otherwise null differs from everything that is there,
-  and of two things that are missing none is equal to, or different from, the other.
+- What is missing is null. `== null` and `!= null` ask for that. Any other comparison with it is neither so nor not so,
+  and lets nobody pass, with `not` before it or without.
 - `==` compares as JSON does: `1` is `1.0`, but never `true`, nor `"1"`.
-- `<` and its kin compare numbers with numbers and texts with texts; anything else is false.
+- `<` and its kin compare numbers with numbers and texts with texts; of anything else nobody can say.
 - `in` looks for an element of a list, or for a word of a text: `'admin' in claims.scope` is true for `"read admin"`, as
-  in OAuth (RFC 6749, 3.3), and false for `"administrators"`. Null is in nothing, and holds nothing. Both `in` and
-  `not in` are false for what is neither list nor text, and for anything but a text in a text.
+  in OAuth (RFC 6749, 3.3), and false for `"administrators"`. Of what is neither list nor text, and of anything but a
+  text in a text, nobody can say.
 - A name that stands alone is true if it is `true`, and after `not` if it is `false` or null: `"true"` and `1` are
   neither.
 
-NOTE: `not` turns round what a comparison says, also about what is missing or does not fit: `not (claims.x < 3)` is true
-without a claim `x`, as are `claims.x != 'a'` and `'a' not in claims.x`. Better say what must be there.
+NOTE: what nobody can say stays so after `not`: without a claim `x`, neither `claims.x < 3` nor `not (claims.x < 3)`
+lets anybody pass, nor do `claims.x != 'a'` and `'a' not in claims.x`; `claims.x == null or claims.x != 'a'` does.
 """
 
 from __future__ import annotations
@@ -156,8 +156,7 @@ class _Compiler:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return self.logic(node.operand, not positive, level + 1)
         if isinstance(node, ast.Compare):
-            test = self._comparison(node)
-            return test if positive else lambda facts: not test(facts)
+            return self._comparison(node, positive)
         if isinstance(node, ast.Attribute | ast.Subscript):
             look = self._name(node)
             name = ast.unparse(node)
@@ -169,21 +168,28 @@ class _Compiler:
         is_so = value is positive
         return lambda facts: is_so
 
-    def _comparison(self, node: ast.Compare) -> Test:
+    def _comparison(self, node: ast.Compare, positive: bool) -> Test:
+        """Whether a comparison is so, or if not `positive`, whether it is not; neither where nobody can say."""
         names: dict[str, Look] = {}
         operands = [self._operand(each, names) for each in (node.left, *node.comparators)]
-        tests = []
+        tests: list[Test] = []
+        opposites: list[Test] = []
         for left, sign, right in zip(operands, node.ops, operands[1:], strict=False):
             compare = COMPARISONS.get(type(sign))
             if compare is None:
                 raise self._error("'is' is not known here: write == or !=", node)
             if isinstance(sign, ast.Eq | ast.NotEq) and (left.is_null or right.is_null):
-                tests.append(is_missing(left.look if right.is_null else right.look, isinstance(sign, ast.Eq)))
+                look, missing = left.look if right.is_null else right.look, isinstance(sign, ast.Eq)
+                tests.append(is_missing(look, missing))
+                opposites.append(is_missing(look, not missing))
             else:
-                tests.append(compared(left.look, compare, right.look))
+                tests.append(compared(left.look, compare, right.look, so=True))
+                opposites.append(compared(left.look, compare, right.look, so=False))
         test = tests[0] if len(tests) == 1 else every(tuple(tests))
         self.parts.append(_Part(ast.unparse(node), test, names))
-        return test
+        if positive:
+            return test
+        return opposites[0] if len(opposites) == 1 else some(tuple(opposites))
 
     def _operand(self, node: ast.expr, names: dict[str, Look]) -> _Operand:
         if isinstance(node, ast.Attribute | ast.Subscript):

@@ -62,12 +62,12 @@ def some(tests: tuple[Test, ...]) -> Test:
     return test
 
 
-def compared(left: Look, compare: Comparison, right: Look) -> Test:
-    """Yes if it is so between two values; no if nobody can say."""
+def compared(left: Look, compare: Comparison, right: Look, *, so: bool) -> Test:
+    """Yes if it is `so` between two values, or if it is not; no if nobody can say."""
 
     def test(facts: Facts) -> bool:
         try:
-            return compare(left(facts), right(facts))
+            return compare(left(facts), right(facts)) is so
         except (TypeError, RecursionError):
             return False
 
@@ -105,8 +105,8 @@ def shown(value: Any) -> str:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    if one is None and other is None:
-        # NOTE: two claims that are both missing must not open a door.
+    if one is None or other is None:
+        # NOTE: a claim that is missing must not open a door, be it by what it is or by what it is not.
         raise TypeError
     return _same(one, other)
 
@@ -123,11 +123,11 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _in(item: Any, whole: Any) -> bool:
-    if whole is None:
-        return False
+    if item is None:
+        raise TypeError
     if isinstance(whole, list | tuple):
-        return item is not None and any(_same(item, each) for each in whole)
-    if not isinstance(whole, str) or not isinstance(item, str | None):
+        return any(_same(item, each) for each in whole)
+    if not isinstance(whole, str) or not isinstance(item, str):
         raise TypeError
     return bool(item) and item in whole.split(" ")
 

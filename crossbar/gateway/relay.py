@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import Unavailable
 from ..opening import has_body
 from .bodies import Pieces, body_of, expects
-from .calling import word_of
+from .calling import leaving, word_of
 from .guard import TOTAL, ClientGone, Guard, Overdue
 from .outgoing import Outgoing
 from .passage import Passage
@@ -40,22 +40,23 @@ async def relay(ctx: Context, matched: Matched) -> Passage:
     route = matched.route
     service = route.service
     assert service is not None, "a route leads to an upstream, or to a merge"
-    refuse_busy(matched, service)
+    # NOTE: here it costs the client no upload; what counts is how many there are once a target is to be called.
+    refuse_busy(matched, service, service.active)
     passage = matched.passage = Passage(ctx, matched, service, Guard(route.times.total))
     try:
         await _sent(ctx, matched, service, passage)
         await passage.prepare()
     except ClientGone:
-        raise ClientClosed from None
+        raise ClientClosed(word=leaving(ctx)) from None
     except Overdue as overdue:
         raise passage.refusal(overdue) from None
     return passage
 
 
-def refuse_busy(matched: Matched, service: Service) -> None:
-    """Raise Unavailable for a service that is working on as many requests as it may."""
+def refuse_busy(matched: Matched, service: Service, active: int) -> None:
+    """Raise Unavailable for a service that is working on as many calls, or WebSockets, as it may."""
     matched.upstream = service.name
-    if service.active >= service.settings.concurrency:
+    if active >= service.settings.concurrency:
         told = f"the service {service.name!r} is working on as many requests as it may: try again"
         raise Unavailable(told, word="upstream_busy", retry=1)
 
@@ -78,6 +79,9 @@ async def _sent(ctx: Context, matched: Matched, service: Service, passage: Passa
         body = await guard.call(body_of(ctx, guard, route.body, route.times))
     else:
         guard.listen(ctx.receive)
+    # NOTE: it counts from here on, so that clients whose bodies do not come keep nobody else away.
+    refuse_busy(matched, service, service.active)
+    passage.enter()
     pieces = body if isinstance(body, Pieces) else None
     tries = _Tries(passage, pieces)
     while True:
@@ -114,13 +118,14 @@ async def _sent(ctx: Context, matched: Matched, service: Service, passage: Passa
 class _Tries:
     """The tries of one call: which targets it had so far, and whether there is another one."""
 
-    __slots__ = ("_most", "_passage", "_pieces", "_retry", "targets")
+    __slots__ = ("_most", "_passage", "_pieces", "_retry", "_spared", "targets")
 
     def __init__(self, passage: Passage, pieces: Pieces | None) -> None:
         self._passage = passage
         self._pieces = pieces
         self._retry = passage.matched.route.retry
         self._most = self._retry.tries
+        self._spared = False
         self.targets: list[Target] = []
 
     async def go_on_after(self, error: TransportError) -> bool:
@@ -128,8 +133,11 @@ class _Tries:
         word = word_of(error)
         # NOTE: that a target closed a kept connection just as the call came says nothing of the target. It is the most
         # common failure of all, and what may be tried again at all may be tried once more for it.
-        stale = isinstance(error, Broken) and error.reused and self._most == self._retry.tries > 1
-        self._most += stale
+        stale = isinstance(error, Broken) and error.reused and not self._spared and self._retry.tries > 1
+        if stale:
+            self._spared = True
+            # NOTE: it may have arrived all the same, and what only has a key is sent no more often than was said.
+            self._most += self._passage.ctx.method in IDEMPOTENT
         self._passage.failed(str(error), word, blamed=not stale)
         if not stale and word not in self._retry.on:
             return False
@@ -143,7 +151,7 @@ class _Tries:
         """The same after a try that took too long; if that was the total, there is no other."""
         is_total = str(overdue) == TOTAL
         # NOTE: a body in pieces may have taken the time, which is not the target's fault.
-        self._passage.failed("it did not answer in time", "timeout", blamed=not is_total or self._pieces is None)
+        self._passage.failed(self._passage.told(overdue), "timeout", blamed=not is_total or self._pieces is None)
         if is_total or "timeout" not in self._retry.on or not self._may(sent=True) or not await self._turn():
             return False
         await self._pause()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import NamedTuple
 
 from ..registry import Registry
@@ -35,6 +35,9 @@ class Predecessors:
     def leave(self, before: Gateway, carriers: Iterable[Registry], current: Gateway) -> None:
         """Let a gateway go, whose requests have these registries; `current` has taken its place."""
         self._current = current
+        # NOTE: a stream may go on for hours, and needs connections for that, but nobody's health.
+        parted = [each for name, each in before.services.items() if current.services.get(name) is not each]
+        self._begin(_leave_unchecked(parted))
         busy = tuple(registry for registry in carriers if registry.active)
         self._leaving.append(_Leaving(before, busy))
         for registry in busy:
@@ -63,9 +66,12 @@ class Predecessors:
         used = {id(part) for gateway in staying for part in _parts(gateway)}
         unused = {id(part): part for each in gone for part in _parts(each.gateway) if id(part) not in used}
         if unused:
-            closing = asyncio.create_task(_close([*unused.values()]))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._begin(_close([*unused.values()]))
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        closing = asyncio.create_task(work)
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 def hand_on(before: Gateway, made: Gateway) -> None:
@@ -95,6 +101,12 @@ def _parts(gateway: Gateway) -> Iterator[Service | Source]:
     """Its upstreams and providers."""
     yield from gateway.services.values()
     yield from gateway.sources.values()
+
+
+async def _leave_unchecked(services: Iterable[Service]) -> None:
+    """End the checks of upstreams that no new request uses."""
+    for service in services:
+        await service.leave_unchecked()
 
 
 async def _close(parts: Iterable[Service | Source]) -> None:

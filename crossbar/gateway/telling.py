@@ -154,7 +154,7 @@ def _sendings(ctx: Context, matched: Matched, *, live: bool) -> Iterator[Sending
     route = matched.route
     if route.merge is None:
         assert route.service is not None, "a route leads to an upstream, or to a merge"
-        yield _sending(ctx, matched, "", route.service, route.rewrite, query_of(ctx, own=route.drops_tokens), live=live)
+        yield _sending(ctx, matched, "", route.service, route.rewrite, query_of(ctx, route), live=live)
         return
     for part in route.merge.parts:
         if part.service is not None:

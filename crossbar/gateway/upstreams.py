@@ -30,6 +30,7 @@ class Service:
     """An upstream as the settings describe it. SettingsError with all that is wrong, each fault with the key below it.
 
     It is opened once and used by requests until it is retired: when the last of them is done with it, it is closed.
+    `held` counts those that use it, `active` the calls that are under way to a target, and `sockets` WebSockets.
     """
 
     def __init__(self, name: str, settings: Upstream, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -55,9 +56,10 @@ class Service:
             raise SettingsError(made.faults)
         self.pool, self.retry = pool, retry
         self.budget = RetryBudget()
-        self.active = 0
+        self.held = self.active = self.sockets = 0
         self.transport: Transport = _transport(settings, self.tls)
         self._opened: AsyncExitStack | None = None
+        self._checking: AsyncExitStack | None = None
         self._retired = False
 
     def is_as(self, settings: Upstream) -> bool:
@@ -73,29 +75,39 @@ class Service:
             opening.push_async_callback(self.transport.close)
             if self.check is not None:
                 checker = Checker(self.pool, self.check, self.transport, self._tell)
-                await opening.enter_async_context(checker.running())
+                checking = AsyncExitStack()
+                await checking.enter_async_context(checker.running())
+                self._checking = checking
             self._opened = opening.pop_all()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Check no more, and close all connections."""
+        await self.leave_unchecked()
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.aclose()
 
     async def retire(self) -> None:
-        """Close it as soon as no request uses it any more; no new one does."""
+        """Check it no more, and close it as soon as no request uses it any more; no new one does."""
         self._retired = True
-        if not self.active:
+        await self.leave_unchecked()
+        if not self.held:
             await self.close()
 
+    async def leave_unchecked(self) -> None:
+        """Check the targets no more; they stay as they are, for the requests that still use it."""
+        checking, self._checking = self._checking, None
+        if checking is not None:
+            await checking.aclose()
+
     def begin(self) -> None:
-        """Count a call that is under way."""
-        self.active += 1
+        """Count a request that uses it."""
+        self.held += 1
 
     async def end(self) -> None:
         """Count it no more; the last one of a retired upstream closes it."""
-        self.active -= 1
-        if self._retired and not self.active:
+        self.held -= 1
+        if self._retired and not self.held:
             await self.close()
 
     @property

@@ -188,8 +188,7 @@ class Connection(asyncio.Protocol, WireLimits, Watched):
                 return
             else:
                 self._running = None
-                broken.gone = True
-                broken.wake()
+                broken.leave()
                 if not broken.begun:
                     broken.task.cancel()
                     self._tasks.discard(broken.task)

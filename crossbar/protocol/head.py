@@ -5,9 +5,7 @@ What two recipients of one stream could read differently is refused, never repai
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -40,15 +38,6 @@ for _name in (
 ):
     lower(_name.encode())
     lower(_name.lower().encode())
-
-
-@lru_cache(maxsize=1024)
-def is_host(value: bytes) -> bool:
-    """Whether it is a host with or without a port (RFC 9110 section 7.2)."""
-    return _HOST.fullmatch(value) is not None
-
-
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%-]+)(?::[0-9]*)?")
 
 
 def check_line(raw: bytes, method: bytes, url: bytes, version: str) -> None:

@@ -21,10 +21,11 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from ..fields import is_host
 from .answers import UNKNOWN_METHOD, is_request_line, scope_of
 from .connection import Connection
 from .exchange import Exchange
-from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, handshake, is_host, lower, note
+from .head import NAMES, SPECIAL, Refused, body_length, check_line, check_sizes, handshake, lower, note
 
 __all__ = ["HttpProtocol"]
 

@@ -44,7 +44,10 @@ def said(gateway: Live) -> list[tuple[str, str]]:
     pasted = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True, timeout=60)
     _, *parts = pasted.stdout.split(f"\n{BETWEEN}\n")
     assert len(lines) == len(parts)
-    return [(line.rpartition(gateway.url)[2].rstrip('"'), part) for line, part in zip(lines, parts, strict=True)]
+    return [
+        (line.partition(" | ")[0].rpartition(gateway.url)[2].rstrip('"'), part)
+        for line, part in zip(lines, parts, strict=True)
+    ]
 
 
 def found(said: list[tuple[str, str]], end: str) -> Any:

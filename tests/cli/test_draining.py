@@ -11,6 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
+from crossbar import Crossbar
+from crossbar.cli.served import Draining
+from crossbar.settings import Server, Settings
+from crossbar.stores.memory import MemoryStore
 from tests.protocol.server import Served
 
 from .conftest import Invoke
@@ -103,6 +107,9 @@ async def test_a_second_signal_stops_at_once(
         live.live.process.send_signal(number)
         await unready(live)
         await asyncio.sleep(1.2 * (workers - 1))  # what comes sooner is taken for the first one, sent on by the parent
+        live.live.process.send_signal(signal.SIGHUP)  # which is no signal to stop
+        await asyncio.sleep(0.5 * (workers - 1))  # the parent looks for signals five times a second
+        assert {503} == await readiness(live)
         live.live.process.send_signal(number)
         await refused(live)
         made.release()
@@ -136,4 +143,36 @@ async def test_without_it(behind: tuple[Upstream, Served], invoke: Invoke, worke
         await refused(live)
         made.release()
         assert (200, 0) == ((await held).status, await ended(live))
-        assert "" == live.live.log.read_text()
+        said = [line.partition("crossbar: ")[2] for line in live.live.log.read_text().splitlines()]
+        assert ["stopping"] * workers == said
+
+
+class Stoppable:
+    """What takes a signal to stop, as a server does."""
+
+    should_exit = False
+
+    def stop(self, number: int, frame: object) -> None:
+        """Take it."""
+        self.should_exit = True
+
+
+@pytest.mark.parametrize("drain", [0, 3600])
+async def test_a_signal_is_told_of_without_it_too(drain: int, caplog: pytest.LogCaptureFixture) -> None:
+    """/readyz says no from the signal on, and the log tells; without `server.drain` the server hears of it at once."""
+    server, app = Stoppable(), Crossbar(Settings(server=Server(drain=drain)), store=MemoryStore())
+    draining = Draining(app)  # type: ignore[arg-type]
+    before = signal.signal(signal.SIGTERM, server.stop)
+    try:
+        draining.begin()
+        signal.raise_signal(signal.SIGTERM)
+        assert app.draining
+        with caplog.at_level("INFO", "crossbar"):
+            await asyncio.sleep(0)
+        assert [not drain, ["stopping" if not drain else "stopping in 3600 seconds: /readyz says no from now on"]] == [
+            server.should_exit,
+            caplog.messages,
+        ]
+    finally:
+        draining.end()
+        signal.signal(signal.SIGTERM, before)

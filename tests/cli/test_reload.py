@@ -123,7 +123,6 @@ def metric(live: Gateway, result: str) -> float:
 
 
 WRONG = {
-    "no TOML": ("[upstream.up\n", ["not TOML"]),
     "an unknown key": ('[upstream.up]\ntarget = ["http://a"]\n', ["upstream.up.target", "did you mean"]),
     "a tie": (service("up", 9) + route("/x/{a}", "up", name="a") + route("/x/{b}", "up", name="b"), ["'a'", "'b'"]),
     "an unknown upstream": (route("/x/**", "upp", name="x"), ["route 'x': to: there is no upstream 'upp'"]),
@@ -150,6 +149,14 @@ def test_what_is_wrong_changes_nothing(live: Gateway, text: str, told: list[str]
     assert (1, told) == (code, [each for each in told if each in said])
     assert "the old configuration goes on" in said
     assert (["one"], before + 1) == (names(live, "/x/1"), metric(live, "failure"))
+
+
+def test_a_file_that_is_no_toml(live: Gateway) -> None:
+    """Which server is meant cannot be read of it: the command says what is wrong, and what was in force serves."""
+    before = metric(live, "failure")
+    code, said = live.reload("[upstream.up\n")
+    assert (2, True, True) == (code, "not TOML" in said, str(live.config) in said)
+    assert (["one"], before) == (names(live, "/x/1"), metric(live, "failure"))
 
 
 def test_faults_as_json(live: Gateway) -> None:
@@ -222,4 +229,5 @@ def test_from_no_gateway_to_one_and_back(ports: list[int], invoke: Invoke) -> No
         assert ["one"] == names(live, "/x/1")
         live.live.stop()
         lines = live.live.log.read_text().splitlines()
-        assert ["reload: a new configuration is in force"] * 3 == [line.partition("crossbar: ")[2] for line in lines]
+        told = [line.partition("crossbar: ")[2] for line in lines]
+        assert [*["reload: a new configuration is in force"] * 3, "stopping"] == told

@@ -151,7 +151,8 @@ def test_what_runs_is_finished(start: Start, workers: int) -> None:
     assert b" ".join(b"%d" % n for n in range(30)) == stream.strip()
     assert (True, True) == (answer.startswith(b"HTTP/1.1 201"), b'"sent":"slowly"' in answer)
     assert 0 == live.process.wait(10)
-    assert "" == live.log.read_text()
+    said = [line.partition("crossbar: ")[2] for line in live.log.read_text().splitlines()]
+    assert {"stopping"} == {*said}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -204,7 +204,7 @@ async def _ended(served: Gateway) -> None:
         await until(lambda: not (served.state.connections or served.state.tasks or served.app.registry.active))
     services = served.app.gateway.current.services if served.app.gateway is not None else {}
     for service in services.values():
-        assert (0, 0) == (service.active, service.budget.retries)
+        assert (0, 0, 0, 0) == (service.held, service.active, service.sockets, service.budget.retries)
         assert [0] * len(service.targets) == [target.active for target in service.targets]
 
 

@@ -43,4 +43,7 @@ def test_lines_for_the_gateway_are_for_its_own_routes() -> None:
     routes = load(gateway_file()).route
     assert (True, False, False) == tuple(map(is_demo_gateway, (routes, routes[1:], Settings().route)))
     assert "/echo/events" in demo_greeting("http://h", routes)
+    lines = demo_greeting("http://h", routes).partition("And these")[2].strip().split("\n\n")[1:]
+    assert lines
+    assert [] == [line for line in lines if not line.startswith("# ") or 2 != len(line.splitlines())]
     assert "/echo/events" not in demo_greeting("http://h", routes[1:])

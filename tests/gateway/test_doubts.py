@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from crossbar import Crossbar
 from crossbar.gateway.assembly import Gateway, Surroundings, gateway_of
 from crossbar.gateway.doubts import doubts, subject_of
 from crossbar.limits.buckets import LocalTable
 from crossbar.settings import Settings
+from crossbar.stores.memory import MemoryStore
 
 from .test_certificates import certificate, pem
 
@@ -56,6 +58,10 @@ def test_nothing_is_odd() -> None:
         pytest.param({"allow": "false"}, "allow: it is never true", id="never"),
         pytest.param({"allow": "1 == 2 or 'a' in ['b']"}, "allow: it is never true", id="never-by-values"),
         pytest.param({"allow": " not false"}, "allow: it is always true", id="always"),
+        pytest.param({"path": "/readyz"}, "path: /readyz is answered by the server itself", id="readyz"),
+        pytest.param({"path": "/metrics", "host": "a.example"}, "path: /metrics is answered by", id="metrics"),
+        pytest.param({"path": "/x/**"}, "to: 'up:/y' leaves out what ** stands for", id="the-rest-is-left-out"),
+        pytest.param({"methods": ["GET", "GTE"]}, "methods: 'GTE' is no usual method", id="a-method"),
     ],
 )
 def test_an_odd_route(more: dict[str, Any], says: str) -> None:
@@ -72,8 +78,22 @@ def test_an_odd_route(more: dict[str, Any], says: str) -> None:
         {"auth": ["partners", "none"], "allow": "claims.a == 1"},
         {"auth": "none", "allow": "request.method == 'GET'"},
         {"allow": "claims.a == 1 or true"},
+        {"path": "/livez/x"},
+        {"path": "/x/**", "to": "up:/y/**"},
+        {"path": "/x/**", "to": "up"},
+        {"methods": ["GET", "PROPFIND", "PURGE"]},
     ],
-    ids=["counted-by-both", "nobody-by-address", "claims-of-some", "nobody-by-method", "a-rule-about-something"],
+    ids=[
+        "counted-by-both",
+        "nobody-by-address",
+        "claims-of-some",
+        "nobody-by-method",
+        "a-rule-about-something",
+        "below-livez",
+        "the-rest-goes-on",
+        "all-goes-on",
+        "unusual-methods",
+    ],
 )
 def test_a_route_that_is_not_odd(more: dict[str, Any]) -> None:
     """What looks like it and makes sense."""
@@ -129,6 +149,26 @@ def test_an_odd_table(tables: dict[str, Any], subject: str, says: str) -> None:
     [(about, doubt)] = doubts(made(**tables))
     assert subject == about
     assert doubt.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "hidden"),
+    [
+        ("/restapi/v1.0/account/~/extension/**", "", "ringcentral"),
+        ("/api/ver1.0/x", "", "realm"),
+        ("/restapi/v1.0/account/**", "a.example", "ringcentral"),
+        ("/restapix/**", "", ""),
+        ("/**", "", ""),
+    ],
+)
+def test_a_route_that_hides_what_a_dialect_answers(path: str, host: str, hidden: str) -> None:
+    """The dialect is named, also if the route is for one host; what says less than a prefix hides nothing."""
+    mounted = Crossbar(store=MemoryStore()).dialects
+    said = {"upstream": UP, "route": [route(path=path, to="up", auth="crossbar", host=host or ())]}
+    around = Surroundings((), mounted, LocalTable(lambda: 0), lambda: 0.0)
+    found = [doubt for _, doubt in doubts(gateway_of(msgspec.convert(said, Settings), around), mounted)]
+    told = f"route 'r': path: {path} is below a prefix of the dialect {hidden}, and hides what that answers there"
+    assert ([told] if hidden else []) == found
 
 
 @pytest.mark.parametrize("days", [-3, 12, 60])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from crossbar.gateway.keeping import configure
 from crossbar.gateway.upstreams import Service
 
-from .renewing import Lines, ask, route, said, service, simple, started, until, watched
+from .renewing import Lines, ask, keeper, route, said, service, simple, started, until, watched
 
 ONE, TWO, THREE = "http://one.example", "http://two.example", "http://three.example"
 EJECT = "after 1 failures in 10s for 30s"
@@ -70,6 +71,26 @@ async def test_a_sick_one_stays_so_until_a_check_finds_it_well(lines: Lines) -> 
         lines.sick = set()
         await configure(app, simple(upstream(ONE, TWO, health=HEALTH, concurrency=8)))
         await until(lambda: states(service(app)) == ["ok", "ok"])
+
+
+async def test_one_that_is_leaving_is_not_checked_any_more(lines: Lines) -> None:
+    """A response that takes long keeps its connection open, and nothing else."""
+
+    def checks() -> list[str]:
+        return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("check ")]
+
+    async with started(simple(upstream(ONE, health=HEALTH))) as app:
+        held = lines.made[0].held = asyncio.Event()
+        request = asyncio.create_task(ask(app, "/x/1"))
+        await until(lambda: service(app).active == 1)
+        assert [f"check {ONE}"] == checks()
+        await configure(app, simple(upstream(TWO)))
+        assert [] == checks()
+        assert [(1, 0), (1, 0)] == lines.counts
+        held.set()
+        assert b"one.example" == (await request).body
+        await keeper(app).renew(simple(upstream(TWO)))
+        assert [(1, 1), (1, 0)] == lines.counts
 
 
 async def test_one_that_is_not_checked_any_more_is_not_sick(lines: Lines) -> None:

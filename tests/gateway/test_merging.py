@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crossbar import Endpoint
+from crossbar import Endpoint, Mounted
 
 from .gateways import A, B, Gateway, gateway, reply, route, until
 from .misbehaving import Handler, Peer, answering, scripted
@@ -190,6 +190,10 @@ class Shown(Endpoint):
         return {"tenant": ctx.tenant, "account": ctx.caller().account_id, "query": dict(ctx.query), "verb": ctx.verb}
 
 
+async def _never(*_: Any) -> None:
+    raise AssertionError("nobody hands a part of a request over")
+
+
 async def test_a_module_sees_the_caller_and_the_account() -> None:
     """As if the caller had asked for it there."""
     rule = merging(
@@ -205,7 +209,10 @@ async def test_a_module_sees_the_caller_and_the_account() -> None:
 async def test_a_module_gives_no_more_than_the_caller_may_see() -> None:
     """Another account's part is missing for who may not enter it, and so is what belongs to no account."""
     rule = merging(
-        mine="module:shown", parent=f"module:/v2/accounts/{A}/users", outside="module:/v2/shown", none="module:nonsense"
+        mine="module:shown",
+        parent=f"module:/v2/accounts/{A}/users",
+        outside="module:/v2/shown",
+        none="module:users/nobody",
     )
     async with gateway(rule, up=1, options={"endpoints": [Shown()]}) as served:
         answer = await served.ask(f"GET /v2/accounts/{B}/dashboard", account=B)
@@ -220,11 +227,11 @@ async def test_a_module_gives_no_more_than_the_caller_may_see() -> None:
 async def test_modules_that_fail_are_missing() -> None:
     """One that crashes, one that takes too long, one that answers in its own way."""
     rules = (
-        merging(one="module:bad", two="module:slow", three="module:invoices", four="module:shown")
+        merging(one="module:bad", two="module:slow", three="module:mounted", four="module:shown")
         | {"timeout": {"total": "100ms"}},
-        route("/v2/accounts/{account}/invoices/**"),
     )
-    async with gateway(*rules, up=1, options={"endpoints": [Shown(), Bad(), Slow()]}) as served:
+    modules = [Shown(), Bad(), Slow(), Mounted("mounted", _never, lifespan=False)]
+    async with gateway(*rules, up=1, options={"endpoints": modules}) as served:
         answer = await served.ask(f"GET {PATH}", account=A)
         assert (200, ["one", "two", "three"]) == (answer.status, answer.json["data"]["incomplete"])
         assert b"secret" not in answer.body

@@ -165,6 +165,7 @@ def test_what_we_write_we_read_back(client: str, scheme: str, host: bytes, proxi
     "name",
     [
         *("forwarded", "x-forwarded-for", "X_Forwarded_For", "x-forwarded-prefix", "x-forwarded", "x-real-ip"),
+        "client-ip",
         *("x_real_ip", "x-client-ip", "true-client-ip", "x-original-url", "x-original-host", "x-rewrite-url", "proxy"),
     ],
 )

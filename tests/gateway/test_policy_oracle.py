@@ -69,31 +69,30 @@ def told(value: Any) -> Any:
     return (kind(value), value)
 
 
-def compare(left: Term, sign: str, right: Term, facts: Facts) -> bool:
-    """What a comparison says, by the words of the documentation."""
+def compare(left: Term, sign: str, right: Term, facts: Facts) -> bool | None:
+    """What a comparison says, by the words of the documentation; None where nobody can say."""
     one, other = left.value(facts), right.value(facts)
     kinds = (kind(one), kind(other))
     if sign in ("==", "!="):
-        if kinds == ("null", "null") and not (left.is_null or right.is_null):
-            return False
+        if "null" in kinds and not (left.is_null or right.is_null):
+            return None
         return (told(one) == told(other)) is (sign == "==")
     if sign in ("in", "not in"):
-        if kinds[1] not in ("null", "list", "text") or (kinds[1] == "text" and kinds[0] not in ("text", "null")):
-            return False
-        held = {"null": [], "list": other, "text": str(other).split()}[kinds[1]]
-        found = one is not None and told(one) in [told(each) for each in held]
-        return found is (sign == "in")
+        if kinds[0] == "null" or kinds[1] not in ("list", "text") or (kinds[1] == "text" and kinds[0] != "text"):
+            return None
+        held = {"list": other, "text": str(other).split()}[kinds[1]]
+        return (told(one) in [told(each) for each in held]) is (sign == "in")
     if kinds not in (("number", "number"), ("text", "text")):
-        return False
+        return None
     return bool({"<": one < other, "<=": one <= other, ">": one > other, ">=": one >= other}[sign])
 
 
 def comparison(left: Term, sign: str, right: Term) -> Logic:
-    """A comparison as a rule: its opposite is whatever it is not."""
+    """A comparison as a rule: where nobody can say, neither it nor its opposite is so."""
     return Logic(
         f"{left.text} {sign} {right.text}",
-        lambda facts: compare(left, sign, right, facts),
-        lambda facts: not compare(left, sign, right, facts),
+        lambda facts: compare(left, sign, right, facts) is True,
+        lambda facts: compare(left, sign, right, facts) is False,
     )
 
 

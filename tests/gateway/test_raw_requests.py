@@ -167,6 +167,11 @@ NEVER: dict[str, bytes] = {
         b"POST /p", b"Connection: content-length\r\nContent-Length: 3\r\n", b"abc"
     ),
     "a connection that names credentials": request(b"GET /p", b"Connection: authorization\r\nAuthorization: a b\r\n"),
+    "a connection that names the key of a retry": request(
+        b"POST /p", b"Connection: idempotency-key\r\nIdempotency-Key: a\r\nContent-Length: 3\r\n", b"abc"
+    ),
+    "a host with an escape": b"GET /p HTTP/1.1\r\nHost: a%2eb\r\n\r\n",
+    "a host with an empty label": b"GET /p HTTP/1.1\r\nHost: a..b\r\n\r\n",
     "TRACE": request(b"TRACE /p"),
     "no escape": request(b"GET /p%zz"),
     "more than a body may have": request(b"POST /p", b"Content-Length: 9223372036854775807\r\n", b"abc"),

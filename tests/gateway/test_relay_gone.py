@@ -128,7 +128,7 @@ async def test_before_anything_of_a_body_is_there() -> None:
 
     async with scripted(handler) as port, gateway(route(), up=port) as served, served.wire() as wire:
         await wire.send(POST)
-        await until(lambda: served.service().active)
+        await until(lambda: served.service().held)
         wire.close()
         line = await served.logged()
         assert (499, "client_gone") == (line["status"], line["reason"])
@@ -175,6 +175,33 @@ async def test_while_a_retry_waits() -> None:
         for _ in range(3):
             budget.end()
     assert 1 == len(heads)
+
+
+@pytest.mark.parametrize(
+    ("path", "begun", "expected"),
+    [
+        pytest.param("/x/1", b"", 499, id="before the head"),
+        pytest.param("/all", b"", 499, id="merge"),
+        pytest.param("/x/1", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", 200, id="stream"),
+        pytest.param("/socket", b"", 499, id="handshake"),
+    ],
+)
+async def test_what_ends_with_this_server(path: str, begun: bytes, expected: int) -> None:
+    """When it stops, it is not the client who has gone, and the log says so."""
+    target = Watching(begun)
+    rules = (route(), route("/all", merge={"one": "up:/1"}), route("/socket"))
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
+    async with scripted(target) as port, gateway(*rules, up=port) as served, served.wire() as wire:
+        await wire.send(served.request(f"GET {path}", upgrade if path == "/socket" else {}))
+        await target.came.wait()
+        if begun:
+            await wire.head()
+        served.app.draining = True
+        wire.close()
+        await target.gone.wait()
+        line = await served.logged()
+        assert (expected, "stopped") == (line["status"], line["reason"])
 
 
 async def test_a_client_that_goes_behind_the_answer_has_not_gone() -> None:

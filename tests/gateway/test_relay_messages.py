@@ -105,6 +105,15 @@ async def test_early_hints_are_passed_on() -> None:
         assert (200, b"ok") == (answer.status, answer.body)
 
 
+@pytest.mark.parametrize("sign", [b"\x0b", b"\x01", b"\x7f"])
+async def test_a_hint_with_a_control_character_is_dropped(sign: bytes) -> None:
+    """As a response with one would be; what follows is as good as before."""
+    hint = b"HTTP/1.1 103 Early Hints\r\nlink: </%b>\r\n\r\n"
+    async with scripted(answering(hint % sign + hint % b"b" + reply())) as port, gateway(route(), up=port) as served:
+        answer = await served.ask("GET /x/1")
+        assert ([hint % b"b"], 200, b"ok") == (answer.interim, answer.status, answer.body)
+
+
 async def test_a_client_of_http_1_0_gets_no_interim_response() -> None:
     """It would not know what that is."""
     said = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + chunked(b"ab")

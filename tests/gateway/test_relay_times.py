@@ -99,6 +99,26 @@ async def test_the_time_of_the_head_begins_behind_the_body(chunked: bool) -> Non
         assert got[0].endswith(first + second)
 
 
+@pytest.mark.parametrize("limit", ["first_byte", "idle", "total"])
+async def test_the_log_names_the_setting_and_its_value(limit: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever reads it knows what to change; the state of the target says the same."""
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(HEAD if limit == "idle" else b"")
+        await peer.gone()
+
+    async with (
+        scripted(handler) as port,
+        gateway(route(timeout={limit: "50ms"}), up=port, upstream=NEVER) as served,
+    ):
+        await served.ask("GET /x/1")
+        await served.settled()
+        told = f"timeout.{limit} of 0.05 s is over"
+        assert told in caplog.text
+        assert told in served.service().targets[0].why
+
+
 async def test_the_time_of_an_answer_is_its_own() -> None:
     """An upload that goes on beside it does not make it any longer."""
 

@@ -47,6 +47,7 @@ async def gated() -> AsyncIterator[Gate]:
         "open": "none",
         "optional": ["partners", "staff", "none"],
         "anyone": ["crossbar", "none"],
+        "keyed": ["partners", "none"],
     }
     async with guarded(*[route(f"/{name}/**", auth=auth) for name, auth in several.items()]) as made:
         yield made
@@ -107,6 +108,11 @@ async def asked(gated: Gate, name: str, *fields: dict[str, str]) -> tuple[int, s
         ("optional", [WRONG_KEY], 401, f"{APIKEY}, {STAFF}"),
         ("optional", [WRONG_KEY, bearer()], 200, "staff:ada"),
         ("optional", [ENDED], 401, f"{APIKEY}, {STAFF}, {WRONG}"),
+        ("optional", [OTHERS], 401, f"{APIKEY}, {STAFF}"),
+        ("optional", [{"authorization": "bearer"}], 401, f"{APIKEY}, {STAFF}"),
+        ("optional", [OTHERS, KEY], 200, "partners:acme"),
+        ("keyed", [OTHERS], 200, None),
+        ("anyone", [{"authorization": "Bearer "}], 401, OWN),
         ("anyone", [], 200, None),
         ("anyone", [JUNK], 401, f"{OWN} {WRONG}"),
         ("anyone", [GUESSED], 401, OWN),

@@ -8,6 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from crossbar.gateway.outgoing import own_begin
 from crossbar.testing import Client
 
 from .standins import Gate, gate, key, keys, route
@@ -169,18 +170,29 @@ OWN = "auth_token=T&access_token=T&auth%5Ftoken=T&%61ccess_token=T"
 @pytest.mark.parametrize(
     ("auth", "token", "goes"),
     [
-        ("crossbar", "drop", b"/q?a=1&my_auth_token=2&AUTH_TOKEN=3&b"),
+        ("crossbar", "drop", b"/q?a=1&my_auth_token=2&b"),
         ("crossbar", "pass", f"/q?a=1&{OWN}&my_auth_token=2&AUTH_TOKEN=3&b".encode()),
         ("partners", "drop", f"/q?a=1&{OWN}&my_auth_token=2&AUTH_TOKEN=3&b".encode()),
-        (["partners", "crossbar"], "drop", b"/q?a=1&my_auth_token=2&AUTH_TOKEN=3&b"),
+        ("partners", "pass", f"/q?a=1&{OWN}&my_auth_token=2&AUTH_TOKEN=3&b".encode()),
+        (["partners", "crossbar"], "drop", b"/q?a=1&my_auth_token=2&b"),
     ],
 )
 async def test_tokens_in_a_query(auth: str | list[str], token: str, goes: bytes) -> None:
-    """Where a route takes ours they are taken out, however they are spelt; all else stays as it is."""
+    """They are taken out, however they are spelt, unless the route passes them; all else stays as it is."""
     async with gate(route("/q", auth=auth, token=token), provider={"partners": keys(acme={})}) as gated:
         client = await gated.client("customer", headers=key("acme"))
         assert 200 == (await client.get(f"//q?a=1&{OWN}&my_auth_token=2&AUTH_TOKEN=3&b")).status
         assert [goes] == asked(gated)
+
+
+@pytest.mark.parametrize("auth", ["none", "partners", "crossbar"])
+async def test_a_token_of_ours_in_any_query(auth: str) -> None:
+    """It goes to nobody, also where the route has no use for it; a word of the service's own stays there."""
+    ours = f"{own_begin().decode()}.e30.x"
+    async with gate(route("/q", auth=auth), provider={"partners": keys(acme={})}) as gated:
+        client = await gated.client("customer", headers=key("acme"))
+        assert 200 == (await client.get(f"//q?a=1&auth_token={ours}&access_token={ours}&b")).status
+        assert [b"/q?a=1&b"] == asked(gated)
 
 
 async def test_in_a_host(anyio_backend: str) -> None:

@@ -128,6 +128,9 @@ REFUSED: dict[str, tuple[int, bytes]] = {
     "host with a path": (400, b"GET /a HTTP/1.1\r\nHost: a.test/b\r\n\r\n"),
     "host with user": (400, b"GET /a HTTP/1.1\r\nHost: u@a.test\r\n\r\n"),
     "host list": (400, b"GET /a HTTP/1.1\r\nHost: a.test, b.test\r\n\r\n"),
+    "host with an escape": (400, b"GET /a HTTP/1.1\r\nHost: a%2etest\r\n\r\n"),
+    "host with an empty label": (400, b"GET /a HTTP/1.1\r\nHost: a..test\r\n\r\n"),
+    "host with two dots at its end": (400, b"GET /a HTTP/1.1\r\nHost: a.test..\r\n\r\n"),
     "bad host in 1.0": (400, b"GET /a HTTP/1.0\r\nHost: a b\r\n\r\n"),
     # The request line (RFC 9112 section 3).
     "HTTP/0.9": (400, b"GET /a\r\n"),
@@ -230,6 +233,7 @@ ACCEPTED: dict[str, tuple[bytes, list[bytes]]] = {
     "two slashes": (get(b"//a"), [b"//a "]),
     "url in the path": (get(b"/http://a"), [b"/http://a "]),
     "host with port": (b"GET /a HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", [b"/a "]),
+    "host with the dot of the root": (b"GET /a HTTP/1.1\r\nHost: a.test.:80\r\n\r\n", [b"/a "]),
     "Latin-1 in a value": (get(headers=b"X: \xe4\r\n"), [b"/a "]),
     "empty value": (get(headers=b"X:\r\n"), [b"/a "]),
     "upgrade without a body": (get(headers=b"Connection: Upgrade\r\nUpgrade: websocket\r\n"), [b"/a "]),
