@@ -116,19 +116,23 @@ def _as_json(line: Line) -> str:
         "path": _hidden(path)[:512],
         "status": status,
         "seconds": round(seconds, 6),
-        "reason": reason[:128] or None,
+        "reason": reason[:128],
         "request_id": request_id,
         "agent": _hidden_agent(agent)[:128],
     }
+    if not reason:
+        del facts["reason"]
     for others in more:
         for name, fact in others.items():
             # PERF: most facts are short words and numbers, which are as they are to be.
-            facts[name] = fact if type(fact) is str and len(fact) < 64 and not _LOOKS(fact) else _plain(fact)
-    known = {name: fact for name, fact in facts.items() if fact is not None}
+            if type(fact) is int or (type(fact) is str and len(fact) < 64 and not _LOOKS(fact)):
+                facts[name] = fact
+            elif fact is not None:
+                facts[name] = _plain(fact)
     try:
-        written = orjson.dumps(known).decode()
+        written = orjson.dumps(facts).decode()
     except TypeError:  # half of a surrogate pair, or a number that is too large
-        written = json.dumps(known)
+        written = json.dumps(facts)
     if not written.isascii() or "\x7f" in written:
         written = _NOT_ASCII.sub(_as_escape, written)
     return f"{written}\n"
