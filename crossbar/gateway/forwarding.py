@@ -111,21 +111,8 @@ class Dropper:
         return [pair for pair in kept if pair[0] not in named]
 
 
-_FRAMED = Dropper()
 _OF_RESPONSES = Dropper(FRAMED | {b"x-request-id"})
 _WITHOUT_CORS = Dropper(FRAMED | {b"x-request-id"}, (b"access-control-",))
-
-
-def end_to_end(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """The fields that are meant for whoever is at the other end (RFC 9110, 7.6.1), without those of the framing."""
-    return _FRAMED.kept(fields)
-
-
-def refuse_nominations(fields: Iterable[tuple[bytes, bytes]], guarded: frozenset[bytes]) -> None:
-    """Raise BadRequest if a `Connection` field names one of the guarded ones, in whatever spelling."""
-    for name, value in fields:
-        if name == b"connection" and value not in _USUAL:
-            _refuse(_options(value), guarded)
 
 
 def response_fields(fields: Iterable[tuple[bytes, bytes]], cors_is_ours: bool) -> Fields:
