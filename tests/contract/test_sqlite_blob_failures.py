@@ -170,7 +170,8 @@ async def test_a_disk_that_does_not_answer_is_given_up(path: Path) -> None:
     with pytest.raises(StoreOverdue, match=r"no answer from the folder .*store\.db-blobs within 0\.05 seconds"):
         await read(store, blob)
     os.close(os.open(file, os.O_WRONLY))
-    await eventually(lambda: len(os.listdir("/proc/self/fd")), before)
+    # NOTE: what tests before this one have left open may be closed by now, so there can be fewer.
+    await eventually(lambda: len(os.listdir("/proc/self/fd")) <= before, True)
     file.with_name("away").rename(file)
     assert content(3 << 20) == await read(store, blob)
     await store.close()
