@@ -37,7 +37,7 @@ class Reloaded(NamedTuple):
 def command(as_json: bool, port: int | None, config: str | None) -> None:
     """Have a running server read its configuration file again, and take over what changed of its gateway.
 
-    That are the tables [gateway], [upstream.*], [provider.*] and [[route]]. Requests and WebSockets under way end with
+    These are the tables [gateway], [upstream.*], [provider.*] and [[route]]. Requests and WebSockets under way end with
     what they began with; upstreams that did not change keep their connections. All other settings wait for the next
     start, and are named.
 
