@@ -24,6 +24,7 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.mounting import mounted, side_by_side
 from .endpoint import Endpoint
+from .following import Following
 from .health import paths_beside, probe
 from .keys import keys_of
 from .life import Life, live
@@ -103,7 +104,7 @@ class Crossbar:
         self.formats: dict[str, str] = {each.extension: each.media_type for each in rendering}
         self.store = store or _chosen(self.settings, clock, self.plugins)
         self.hasher = passwords.Hasher(self.settings.auth)
-        self.counters = Counters(self.settings, clock)
+        self.counters = Counters(self.settings, clock, self.store)
         self.admission, self.logins = self.counters.admission, self.counters.logins
         self.tenants = tenants.Tenants(self.store)
         self.tokens: auth.Tokens
@@ -116,6 +117,7 @@ class Crossbar:
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
         self.life = Life(self._open)
+        self.following = Following(self)
         self.metrics = metrics_of(self.settings.metrics)
         self._notes = Notes(access_log, self.metrics)
         self._paths_beside = paths_beside(self.settings)
@@ -238,12 +240,15 @@ class Crossbar:
         signing, sealing = await keys_of(self.store, self.clock)
         self.tokens = auth.Tokens(self.store, self.tenants, signing, self.settings.auth, self.clock)
         self.start_keys = StartKeys(sealing, self.settings.paging.key_life)
+        await opening.enter_async_context(self.counters.exchanging(self.tokens.key_for("limits")))
+        await self.following.begin()
         await opening.enter_async_context(self.changes.running())
         if self.gateway is not None:
             await opening.enter_async_context(self.gateway.running())
         if self.metrics is not None:
             self.metrics.watch_requests(lambda: self.registry.active)
             await opening.enter_async_context(self.metrics.running())
+        await opening.enter_async_context(self.following.running())
 
     async def open_kinds(self, instead: Iterable[Endpoint] = ()) -> None:
         """Make the store ready for the documents of all endpoints, with these in the place of those of their names."""
@@ -283,4 +288,4 @@ def _chosen(settings: Settings, clock: Callable[[], float], plugins: Roster) -> 
     from .stores.choose import store_at
 
     plugins.refuse_broken_store(settings.store.url)
-    return store_at(settings.store.url, clock, plugins.named("stores"), settings.limits)
+    return store_at(settings.store.url, clock, plugins.named("stores"), settings.limits, settings.store)

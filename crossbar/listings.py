@@ -110,7 +110,7 @@ async def _counted(ctx: Context, query: Query) -> int:
     """
     store = ctx.app.store
     version = store.version()
-    if version is None:
+    if version is None or store.lag:
         return await store.count(query)
     known: dict[Query | None, int] = ctx.registry.worked_out.setdefault(_COUNTS, {})
     if known.get(None) != version or len(known) > _MOST_COUNTS:

@@ -124,7 +124,7 @@ async def resolve(ctx: Context) -> None:
             args = ctx.args[: bound.leading]
         if args:
             if endpoint.tenants:
-                ctx.found = await app.tenants.enter(principal, args[0], ctx.version)
+                ctx.found = await app.tenants.enter(principal, args[0], ctx.version, latest=position == last)
                 ctx.tenant = args[0]
             elif "resolve" in endpoint.overrides:
                 ctx.blamed = endpoint

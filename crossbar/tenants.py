@@ -38,16 +38,21 @@ class Tenants:
         known = await self._look_up(id, self._store.version())
         return known[1] if known is not None else ()
 
-    async def enter(self, principal: Principal, id: str, version: int | None = None) -> Document:
+    async def enter(
+        self, principal: Principal, id: str, version: int | None = None, *, latest: bool = False
+    ) -> Document:
         """The account, if the caller may see it: their own, or one below it if they are an administrator.
 
-        `version` is the store's, for who has just asked. Raises BadIdentifier otherwise, the same for an account of
-        somebody else and for one that does not exist.
+        `version` is the store's, for who has just asked; with `latest` the account is as the store has it now, also
+        where versions are late. Raises BadIdentifier otherwise, the same for an account of somebody else and for one
+        that does not exist.
         """
         if not principal.account_id:
             if principal.method == "anonymous":
                 raise Unauthorized
             raise Forbidden("you belong to no account, so no account is yours to enter")
+        if latest and self._store.lag:
+            self._known.pop(id, None)
         known = await self._look_up(id, self._store.version() if version is None else version)
         if known is None or (
             id != principal.account_id and (principal.role != ADMIN or principal.account_id not in known[1])

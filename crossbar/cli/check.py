@@ -110,7 +110,9 @@ def checkup(config: str | None, *, targets: bool = False) -> Checkup:
             found.checked["modules"] = 0
             found.faults.append(("modules", failure.message))
         return found
-    found.faults += _faults("store", lambda: store_at(settings.store.url, others=app.plugins.named("stores")))
+    found.faults += _faults(
+        "store", lambda: store_at(settings.store.url, others=app.plugins.named("stores"), settings=settings.store)
+    )
     found.faults += [("modules", sentence) for sentence in broken]
     found.faults += [("settings", sentence) for sentence in doubts(app)]
     for name in app.schemas.names():

@@ -1,12 +1,14 @@
 """Typed settings, declared once: their names, defaults, bounds and meaning.
 
 Order of precedence, the later wins: the defaults, a TOML file, the environment (`CROSSBAR__SERVER__PORT=9000`, read as
-TOML, or as it stands where the setting is text), the command line. `tables` declares them, `loading` reads them.
+TOML, or as it stands where the setting is text), the command line, and what the store has for all processes
+(`stored`). `tables` declares them, `loading` reads them.
 """
 
 from .dialects import Dialects, Realm, RingCentral
 from .gateway import FieldRules, Gateway, Jwt, Key, Provider, Route, RouteCors, Timeouts, Tls, Upstream
-from .loading import PLUGINS, checked, from_environment, known_keys, load, only_table
+from .loading import PLUGINS, checked, from_environment, known_keys, laid_over, load, only_table
+from .stored import stored_tables
 from .tables import (
     Auth,
     Compression,
@@ -15,6 +17,7 @@ from .tables import (
     Log,
     Metrics,
     Modules,
+    MongoSettings,
     Options,
     Paging,
     Rate,
@@ -38,6 +41,7 @@ __all__ = [
     "Log",
     "Metrics",
     "Modules",
+    "MongoSettings",
     "Options",
     "Paging",
     "Provider",
@@ -56,6 +60,8 @@ __all__ = [
     "checked",
     "from_environment",
     "known_keys",
+    "laid_over",
     "load",
     "only_table",
+    "stored_tables",
 ]

@@ -1,4 +1,4 @@
-"""Settings out of their sources: a TOML file, the environment, the command line.
+"""Settings out of their sources: a TOML file, the environment, the command line; and what is laid over them later.
 
 All faults of all sources are reported together, each with its key and, for an unknown key, the nearest name.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,32 @@ def checked(settings: Settings, tables: Sequence[str]) -> Settings:
     Settings that are put together in Python have the types that somebody has given them, and no bounds.
     """
     # NOTE: by way of JSON, which is what the settings of a file are held against.
-    said = {table: _spoken(msgspec.json.decode(msgspec.json.encode(getattr(settings, table)))) for table in tables}
-    faults = Faults(said, {}, ()).told()
+    return _typed(settings, {table: _said(settings, table) for table in tables}, {}, "settings")
+
+
+def laid_over(settings: Settings, tables: Mapping[str, Any], source: str) -> Settings:
+    """The settings with the tables of a further source laid over them, as those of a file over the defaults.
+
+    SettingsError, with all faults, for what no file could say either.
+    """
+    said = {table: _said(settings, table) for table in tables if table in Settings.__struct_fields__}
+    origins: dict[str, str] = {}
+    _merge(said, tables, origins, source)
+    return _typed(settings, said, origins, source)
+
+
+def _said(settings: Settings, table: str) -> Any:
+    """A table of settings as a file would have it, free to be changed."""
+    if table == PLUGINS:
+        return deepcopy(settings.plugins)  # what plugins have there need not be JSON
+    return _spoken(msgspec.json.decode(msgspec.json.encode(getattr(settings, table))))
+
+
+def _typed(settings: Settings, said: dict[str, Any], origins: Mapping[str, str], source: str) -> Settings:
+    """The settings with these tables in the place of their own; SettingsError with everything that is wrong."""
+    faults = Faults(said, origins, known_keys()).told()
     if faults:
-        raise SettingsError(faults)
+        raise SettingsError(faults, source)
     types = {entry.name: entry.type for entry in msgspec.structs.fields(Settings)}
     made = {table: msgspec.convert(value, types[table]) for table, value in said.items()}
     return msgspec.structs.replace(settings, **made)

@@ -34,10 +34,24 @@ class Server(Options, frozen=True):
     jsonp: bool = False
 
 
+class MongoSettings(Options, frozen=True):
+    """How documents in MongoDB are written and read: by default so that what was acknowledged is never lost."""
+
+    write_concern: Annotated[str, Meta(pattern="^[A-Za-z1-9][A-Za-z0-9_-]*$", max_length=64)] = "majority"
+    journal: bool = True
+    read_concern: Literal["local", "majority", "linearizable"] = "majority"
+    read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] = "primary"
+    connections: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    cache_seconds: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    create_indexes: bool = True
+
+
 class StoreSettings(Options, frozen=True):
     """Which store holds the documents."""
 
     url: str = "sqlite:///crossbar.db"
+    mongodb: MongoSettings = field(default_factory=MongoSettings)
+    settings: bool = True
 
 
 class Modules(Options, frozen=True):

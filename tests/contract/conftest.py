@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from crossbar.settings import MongoSettings
 from crossbar.stores.memory import MemoryStore
+from crossbar.stores.mongo import MongoStore
 from crossbar.stores.sqlite import SqliteStore
+from tests.mongo.servers import fresh_database, shared
 
 from .documents import KINDS, Clock, LoadingStore
 
@@ -23,10 +26,16 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def closed(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> LoadingStore:
+@pytest.fixture(params=["memory", "sqlite", "mongo"])
+def closed(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[LoadingStore]:
     """A store of each sort, not open yet."""
-    return MemoryStore(clock) if request.param == "memory" else SqliteStore(tmp_path / "store.db", clock=clock)
+    if request.param == "memory":
+        yield MemoryStore(clock)
+    elif request.param == "sqlite":
+        yield SqliteStore(tmp_path / "store.db", clock=clock)
+    else:
+        with fresh_database(shared()) as url:
+            yield MongoStore(url, MongoSettings(cache_seconds=1), clock=clock)
 
 
 @pytest.fixture

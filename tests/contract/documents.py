@@ -9,6 +9,7 @@ import orjson
 from crossbar.filters import Filter
 from crossbar.stores import Delete, Document, Insert, Kind, Query, Replace, Rows, Store
 from crossbar.stores.memory import MemoryStore
+from crossbar.stores.mongo import MongoStore
 from crossbar.stores.sqlite import SqliteStore
 
 NOW = 1_700_000_000
@@ -23,7 +24,7 @@ DEVICES = Kind(
 NOTES = Kind("notes")
 KINDS = (DEVICES, NOTES)
 
-LoadingStore = MemoryStore | SqliteStore
+LoadingStore = MemoryStore | MongoStore | SqliteStore
 
 
 class Clock:

@@ -10,12 +10,12 @@ that have the wanted text are worked out here, once, and not for every row.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import orjson
 
 from ...filters import Filter, Path
+from ..literals import literals_of, literals_with_text
 
 
 class Condition(NamedTuple):
@@ -58,28 +58,6 @@ def condition(filter: Filter) -> Condition:
     if operator == "all":
         return Condition(sql, (_json([_json(literals_with_text(text)) for text in value]), path))
     return Condition(sql, (path,))
-
-
-def literals_of(value: Any) -> tuple[str, ...] | None:
-    """The literals of the values that are the same as this one; None if there is no saying, as for objects."""
-    if value is None:
-        return ("null",)
-    if type(value) is float and value == 0:
-        return "0.0", "-0.0"
-    if type(value) is float and not math.isfinite(value):
-        return ()
-    if type(value) in (str, int, bool, float):
-        try:
-            return (_json(value),)
-        except orjson.JSONEncodeError:
-            return ()
-    return None if type(value) in (list, dict) else ()
-
-
-def literals_with_text(text: str) -> tuple[str, ...]:
-    """The literals whose `text_of` is this text: the text in quotes, and the bare one if it is JSON itself."""
-    quoted = _json(text)
-    return (quoted, text) if _is_bare(text) else (quoted,)
 
 
 # -- the SQL ------------------------------------------------------------------------------------------------
@@ -142,16 +120,3 @@ def _json_path(path: Path) -> str:
 def _plain(path: Path) -> bool:
     """Whether SQLite's JSON paths can name these keys, which they compare with keys as they are written."""
     return not any(character < " " or character in '"\\' for key in path for character in key)
-
-
-def _is_bare(text: str) -> bool:
-    """Whether this is the compact JSON of something that is neither text nor null."""
-    if text[:1] not in _BARE_STARTS:
-        return False
-    try:
-        return _json(orjson.loads(text)) == text
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-        return False
-
-
-_BARE_STARTS = frozenset("-0123456789tf[{")

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from ...filters import Filter
 from .. import Query, listing_key
-from .filters import Condition, column_of, condition, literal, literals_of, literals_with_text
+from ..literals import literals_of, literals_with_text
+from .filters import Condition, column_of, condition, literal
 from .tables import LIVE, Table
 
 

@@ -1,0 +1,50 @@
+"""What settings that are kept in the store may say: what a server can take over while it runs, and nothing else."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..errors import SettingsError
+from .tables import Modules, Settings
+
+SOURCE = "the settings in the store"
+"""What messages call them."""
+GATEWAY = ("gateway", "upstream", "provider", "route")
+"""The tables of the gateway."""
+TABLES = (*GATEWAY, "plugins", "modules")
+"""The tables that they may have; of `modules`, only `disabled`."""
+MOST = 1_048_576
+"""The bytes that they have at most."""
+
+
+def stored_tables(text: str, source: str = SOURCE) -> dict[str, Any]:
+    """The tables of a TOML text that is in the store, or is to get there.
+
+    SettingsError for what is no TOML, for more than 1 MiB of it, and for all that counts from the next start only. Its
+    values are not looked at; `laid_over` does.
+    """
+    size = len(text.encode())
+    if size > MOST:
+        raise SettingsError([f"they have {size} bytes; the store takes {MOST}"], source)
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"not TOML: {error}"], source) from None
+    faults = [*_waiting(tables)]
+    if faults:
+        raise SettingsError(faults, source)
+    return tables
+
+
+def _waiting(tables: Mapping[str, Any]) -> Iterator[str]:
+    """What no running server takes over; what is no setting at all is told by whoever looks at all values."""
+    also = f"keep it in the file of each server; the store takes {', '.join(GATEWAY)}, plugins, modules.disabled"
+    for name in tables:
+        if name in Settings.__struct_fields__ and name not in TABLES:
+            yield f"{name}: it counts from the next start of a server on: {also}"
+    modules = tables.get("modules", {})
+    for key in modules if isinstance(modules, dict) else ():
+        if key in Modules.__struct_fields__ and key != "disabled":
+            yield f"modules.{key}: it counts from the next start of a server on: {also}"

@@ -1,0 +1,295 @@
+"""Documents in MongoDB: the store of installations that one machine is not enough for.
+
+A walk through it: `connection` opens it, `layout` says how documents lie there, `preparing` makes collections and
+indexes, `listings` and `marks` put queries into MongoDB's words, `writes` and `transactions` change documents, `blobs`
+and `kept_blobs` keep bytes in GridFS. What a client chose reaches the server as a value to compare with, never as the
+name of a field, an operator or a pattern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import islice
+from time import monotonic
+
+import pymongo
+from bson import ObjectId
+from msgspec.structs import replace
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from ...errors import BlobMissing, CrossbarError, StoreError, StoreUnavailable
+from ...settings import Limits, MongoSettings
+from .. import Change, Delete, Document, Insert, Kind, Query, Replace, Rows
+from . import blobs
+from .blobs import MongoBlobWriter
+from .connection import ANSWER_WITHIN, Connection, address_of, told
+from .janitor import tidy
+from .layout import Record, Shelves, live
+from .listings import asked, count, records
+from .preparing import prepare
+from .transactions import in_transaction
+from .writes import LOCKS, Clash, Writes, locks_of
+
+logger = logging.getLogger(__name__)
+
+SWEEP_EVERY = 60
+HEALTH_WITHIN = 5.0
+LOAD_BATCH = 1000
+# How often a write is tried that others are in the way of each time, and may be gone when one looks.
+_TRIES = 8
+_MOST_LOCKS = 10_000
+_FIELDS = ("id", "created", "modified", "revision", "until", "body", "private", "key")
+_WHOLE = {"_id": 0} | dict.fromkeys(_FIELDS, 1)
+
+LIMITS = Limits()
+
+
+class MongoStore:
+    """Keeps documents in the database that `url` names; what it acknowledges is on the disks of most members.
+
+    A listing may take `read_seconds`, and a change be tried for `write_seconds`; a server that is lost is noticed in
+    less than two. `clock` gives Unix seconds, and the clocks of all processes have to agree within minutes.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: MongoSettings | None = None,
+        *,
+        read_seconds: float = LIMITS.store_seconds,
+        write_seconds: float = LIMITS.write_seconds,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings or MongoSettings()
+        self._address = address_of(url, self._settings)
+        self._read_seconds = read_seconds
+        self._write_seconds = write_seconds
+        self._clock = clock
+        self._connection: Connection | None = None
+        self._shelves = Shelves()
+        self._locks: set[str] = set()
+        self._version, self._version_since = 0, 0.0
+        self._tidying: asyncio.Task[None] | None = None
+        self.lag = self._settings.cache_seconds
+
+    @property
+    def name(self) -> str:
+        """What messages call the store: its hosts and its database, no password."""
+        return self._address.name
+
+    async def open(self, kinds: Iterable[Kind]) -> None:
+        """Connect, and make collections and indexes where these kinds need others."""
+        connection = self._connection
+        if connection is None or connection.loop is not asyncio.get_running_loop():
+            connection = Connection(self._address, self._settings)
+            try:
+                await connection.begin()
+            except BaseException:
+                await connection.close()
+                raise
+            self._connection = connection
+            self._locks = set()
+        with told(self.name):
+            shelves = await prepare(connection, kinds, self._now(), create=self._settings.create_indexes)
+        self._shelves = Shelves({**self._shelves, **shelves})
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.create_task(self._tidy(), name="crossbar-mongo-janitor")
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        connection, self._connection = self._connection, None
+        tidying, self._tidying = self._tidying, None
+        self._shelves = Shelves()
+        if tidying is not None and not tidying.get_loop().is_closed():
+            tidying.cancel()
+            with suppress(asyncio.CancelledError):
+                await tidying
+        if connection is not None and connection.loop is asyncio.get_running_loop():
+            await connection.close()
+
+    def version(self) -> int | None:
+        """A number that differs once this process wrote, and `lag` seconds after anybody did; None if that is 0."""
+        if not self.lag:
+            return None
+        if monotonic() - self._version_since >= self.lag:
+            self._new_version()
+        return self._version
+
+    async def get(self, tenant: str, kind: str, id: str) -> Document | None:
+        """The document, or None."""
+        shelf = self._shelves[kind]
+        with told(self.name), pymongo.timeout(ANSWER_WITHIN):
+            found = await self._opened().database[shelf.collection].find_one(live(tenant, id, self._now()), _WHOLE)
+        return shelf.document(tenant, found) if found is not None else None
+
+    async def page(self, query: Query) -> Rows:
+        """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
+        shelf = self._shelves[query.kind]
+        shown = "body" if query.full or shelf.kind.summary is None else "summary"
+        found = await self._read(query, (shown, "key"), query.limit + 1)
+        rows, following = found[: query.limit], found[query.limit :]
+        return Rows(
+            ("\n" if query.lines else ",").join([row[shown] for row in rows]).encode(),
+            len(rows),
+            rows[0]["key"] if rows else None,
+            following[0]["key"] if following else None,
+            query.lines,
+        )
+
+    async def find(self, query: Query) -> list[Document]:
+        """Up to `limit` whole documents of the listing."""
+        shelf = self._shelves[query.kind]
+        found = await self._read(query, _FIELDS, query.limit)
+        return [shelf.document(query.tenant, record) for record in found]
+
+    async def count(self, query: Query) -> int:
+        """How many documents the listing has in all: `start`, `skip` and `limit` do not matter."""
+        query = replace(query, start=None, skip=0)
+        shelf = self._shelves[query.kind]
+        wanted = asked(query, shelf, self._now())
+        if wanted is None:
+            return 0
+        with told(self.name), pymongo.timeout(self._read_seconds):
+            return await count(query, wanted, self._opened().lists[shelf.collection])
+
+    async def write(self, changes: Sequence[Change]) -> list[Document | None]:
+        """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
+        if not changes:
+            return []
+        connection = self._opened()
+        try:
+            with told(self.name, writes=True):
+                if len(changes) == 1 and isinstance(changes[0], Insert | Replace | Delete):
+                    return await self._alone(connection, changes[0])
+                return await self._together(connection, changes)
+        finally:
+            self._new_version()
+
+    async def load(self, documents: Iterable[Document]) -> int:
+        """Insert many documents and say how many, a thousand at a time; those before one that clashes stay."""
+        source, loaded = iter(documents), 0
+        while some := list(islice(source, LOAD_BATCH)):
+            try:
+                await self.write([Insert(document) for document in some])
+            except StoreError:
+                # One of them clashes: one by one, it turns out which, and whether with a document that is still alive.
+                for document in some:
+                    await self.write([Insert(document)])
+            loaded += len(some)
+        return loaded
+
+    async def new_blob(self, id: str | None = None) -> MongoBlobWriter:
+        """Begin a blob."""
+        return MongoBlobWriter(self._opened(), self._now, id)
+
+    async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
+        connection = self._opened()
+        with told(self.name), pymongo.timeout(ANSWER_WITHIN):
+            file = await blobs.file_of(connection, tenant, id)
+            owner = file["metadata"]
+            place = live(tenant, owner["document"], self._now())
+            found = await connection.database[self._shelves[owner["kind"]].collection].find_one(place, {"_id": 1})
+        if found is None or found["_id"] != owner["owner"]:
+            raise BlobMissing(tenant, id)
+        async for piece in blobs.read(connection, id, file["length"], start, length):
+            yield piece
+
+    async def health(self) -> str:
+        """The server, its version and its hosts; StoreUnavailable if no primary answers."""
+        connection = self._opened()
+        with told(self.name), pymongo.timeout(min(HEALTH_WITHIN, ANSWER_WITHIN)):
+            await connection.database.command("ping")
+        return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
+
+    # -- what is behind -------------------------------------------------------------------------------------
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+    def _new_version(self) -> None:
+        self._version += 1
+        self._version_since = monotonic()
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            raise StoreUnavailable(f"{self.name}: not open; call open() first")
+        return self._connection
+
+    async def _read(self, query: Query, fields: tuple[str, ...], most: int) -> list[Record]:
+        """The records of a listing, at most so many."""
+        shelf = self._shelves[query.kind]
+        collection, wanted = self._opened().lists[shelf.collection], asked(query, shelf, self._now())
+        if wanted is None:
+            return []
+        with told(self.name), pymongo.timeout(self._read_seconds):
+            return [record async for record in records(query, wanted, collection, fields, most)]
+
+    async def _alone(self, connection: Connection, change: Insert | Replace | Delete) -> list[Document | None]:
+        """Carry out one change, which MongoDB does as a whole; one that something is in the way of, carefully."""
+        try:
+            with pymongo.timeout(ANSWER_WITHIN):
+                return await Writes(connection.database, self._shelves, self._clock).carry_out([change])
+        except Clash:
+            return await self._together(connection, [change], careful=True)
+
+    async def _together(
+        self, connection: Connection, changes: Sequence[Change], *, careful: bool = False
+    ) -> list[Document | None]:
+        """Carry out the changes in a transaction."""
+        locks = locks_of(changes)
+        await self._have(connection, locks)
+
+        async def work(session: AsyncClientSession) -> list[Document | None]:
+            for lock in locks:
+                await connection.database[LOCKS].update_one({"_id": lock}, {"$inc": {"n": 1}}, session=session)
+            writes = Writes(connection.database, self._shelves, self._clock, session, careful=careful)
+            return await writes.carry_out(changes)
+
+        for _ in range(_TRIES):
+            try:
+                return await in_transaction(connection, work, changes=len(changes), within=self._write_seconds)
+            except Clash:
+                # NOTE: what was in the way is looked up from now on; it may also have come after that look.
+                careful = True
+        raise StoreUnavailable(f"{self.name}: others wrote the same document at the same time, again and again")
+
+    async def _have(self, connection: Connection, locks: Iterable[str]) -> None:
+        """See to it that there are these locks: what a transaction makes, another one may make at the same time."""
+        for lock in locks:
+            if lock in self._locks:
+                continue
+            with pymongo.timeout(ANSWER_WITHIN), suppress(DuplicateKeyError):
+                await connection.database[LOCKS].insert_one({"_id": lock, "n": 0})
+            if len(self._locks) >= _MOST_LOCKS:
+                self._locks.clear()
+            self._locks.add(lock)
+
+    async def _tidy(self) -> None:
+        """Destroy what has expired and TTL indexes leave: about once a minute, for as long as the store is open."""
+        while True:
+            # NOTE: processes that were started together must not all come at the same time.
+            await asyncio.sleep(SWEEP_EVERY * random.uniform(0.5, 1.5))  # noqa: S311
+            try:
+                await self.tidy()
+            except CrossbarError as error:
+                logger.warning("%s", error)
+
+    async def tidy(self) -> None:
+        """Destroy blobs that nobody kept in time or that were dropped, and expired documents with blobs."""
+        connection = self._opened()
+
+        async def purge(collection: str, tenant: str, record: ObjectId) -> None:
+            async def work(session: AsyncClientSession) -> None:
+                await Writes(connection.database, self._shelves, self._clock, session).purge(collection, tenant, record)
+
+            await in_transaction(connection, work, changes=1, within=self._write_seconds)
+
+        with told(self.name):
+            await tidy(connection.database, self._shelves, self._now(), purge)

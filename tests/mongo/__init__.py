@@ -1,0 +1,1 @@
+"""Tests against MongoDB, or against the server that stands in for it."""

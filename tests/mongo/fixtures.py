@@ -1,0 +1,75 @@
+"""What all tests share of MongoDB: its fixtures, the marker `real_mongodb`, and what the run says of it at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .servers import Server
+
+# PERF: every run of the tests imports this file, so it leaves the driver to those that need it.
+
+
+@pytest.fixture(scope="session")
+def mongo_server() -> Server:
+    """Give the server of this run."""
+    from .servers import shared
+
+    return shared()
+
+
+@pytest.fixture
+def mongo_database(mongo_server: Server) -> Iterator[str]:
+    """Give the URI of a database of the test's own."""
+    from .servers import fresh_database
+
+    with fresh_database(mongo_server) as uri:
+        yield uri
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    told = "real_mongodb(what): what only a real MongoDB shows; skipped unless CROSSBAR_TEST_MONGODB_URI names one"
+    config.addinivalue_line("markers", told)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what only a real MongoDB shows, where there is none."""
+    marker = item.get_closest_marker("real_mongodb")
+    if marker is not None:
+        from .servers import real_only
+
+        real_only(*marker.args)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """Write into the report of a test which MongoDB it had, and what it did not check on it."""
+    # NOTE: reports are what a run with several processes brings together.
+    servers = sys.modules.get(f"{__package__}.servers")
+    if servers is None:
+        return
+    server = getattr(item, "funcargs", {}).get("mongo_server")
+    if server is not None and ("mongodb", server.what) not in item.user_properties:
+        item.user_properties.append(("mongodb", server.what))
+    item.user_properties.extend(servers.NOTED)
+    servers.NOTED.clear()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which MongoDB it was, so that no log passes for one of a run against another."""
+    told: dict[str, set[str]] = {"mongodb": set(), "mongodb differs": set()}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name in told:
+                    told[name].add(str(value))
+    for what in sorted(told["mongodb"]):
+        terminalreporter.section("MongoDB")
+        terminalreporter.line(f"Tested with {what}.")
+    for what in sorted(told["mongodb differs"]):
+        terminalreporter.line(f"Not checked, as the stand-in differs: {what}.")

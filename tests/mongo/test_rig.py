@@ -1,0 +1,225 @@
+"""The rig itself: which MongoDB a run uses, what it says of it, and servers that a test may kill."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.errors import AutoReconnect, ConnectionFailure, OperationFailure
+from pymongo.write_concern import WriteConcern
+
+from . import fixtures, servers
+from .servers import PREFIX, REQUIRED, URI, Server, differs, failpoint, fresh_database, real_only, told, with_database
+from .standin import Standin, standin
+
+PARENT = """
+import sys
+from pathlib import Path
+from tests.mongo.standin import Standin
+server = Standin(Path(sys.argv[1]))
+server.start()
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Standin]:
+    """Give a server that the test may kill."""
+    with standin(tmp_path / "server") as server:
+        yield server
+
+
+def test_a_database_of_its_own(mongo_server: Server) -> None:
+    """A test gets a database that is empty, named as one that may be dropped, and gone afterwards."""
+    with fresh_database(mongo_server) as uri, MongoClient[dict[str, int]](uri) as client:
+        database = client.get_default_database()
+        assert [] == database.list_collection_names()
+        database.things.insert_one({"a": 1})
+        assert database.name.startswith(PREFIX)
+        assert database.name in mongo_server.client.list_database_names()
+    assert database.name not in mongo_server.client.list_database_names()
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("mongodb://h", "mongodb://h/new"),
+        ("mongodb://h/", "mongodb://h/new"),
+        ("mongodb://h:1,i/old?replicaSet=rs0", "mongodb://h:1,i/new?replicaSet=rs0"),
+        ("mongodb://me:it@h/?tls=true", "mongodb://me:it@h/new?tls=true&authSource=admin"),
+        ("mongodb://me:it@h/people", "mongodb://me:it@h/new?authSource=people"),
+        ("mongodb://me:it@h/people?AuthSource=all", "mongodb://me:it@h/new?AuthSource=all"),
+    ],
+    ids=lambda value: value,
+)
+def test_a_database_in_a_uri(uri: str, expected: str) -> None:
+    """Options stay, and people are looked for where they were."""
+    assert expected == with_database(uri, "new")
+
+
+def test_a_failpoint_fails_commands_of_one_application(mongo_server: Server, mongo_database: str) -> None:
+    """The fault counts down, others have none, and nothing is left of it afterwards."""
+    with MongoClient[dict[str, int]](mongo_database, appname="failing", retryReads=False) as client:
+        things = client.get_default_database().things
+        with failpoint(mongo_server, times=1, failCommands=["find"], errorCode=8, appName="failing"):
+            with MongoClient[dict[str, int]](mongo_database, appname="other") as other:
+                assert other.get_default_database().things.find_one() is None
+            with pytest.raises(OperationFailure) as failure:
+                things.find_one()
+            assert failure.value.code == 8
+            assert things.find_one() is None
+        with failpoint(mongo_server, failCommands=["find"], closeConnection=True, appName="failing"):
+            for _ in range(2):
+                with pytest.raises(AutoReconnect):
+                    things.find_one()
+        assert things.find_one() is None
+
+
+def test_a_server_that_is_killed_keeps_what_was_journaled(private: Standin) -> None:
+    """It comes back at the same place, and the client finds it again."""
+    with MongoClient[dict[str, int]](private.uri, serverSelectionTimeoutMS=10_000) as client:
+        things = client.get_database("a").get_collection("things", write_concern=WriteConcern("majority", j=True))
+        things.insert_many([{"_id": number} for number in range(20)])
+        private.kill()
+        with MongoClient[dict[str, int]](private.uri, serverSelectionTimeoutMS=600) as late:
+            with pytest.raises(ConnectionFailure):
+                late.admin.command("ping")
+        private.start()
+        assert 20 == things.count_documents({})
+        before = private.pid
+        private.restart()
+        assert before != private.pid
+        assert 20 == things.count_documents({})
+
+
+async def test_clients_of_asyncio_find_a_restarted_server(private: Standin) -> None:
+    """The same for the client that the store has."""
+    async with AsyncMongoClient[dict[str, int]](private.uri) as client:
+        await client.a.things.insert_one({"_id": 1})
+        private.restart()
+        assert (await client.admin.command("ping"))["ok"] == 1
+
+
+def test_options_reach_the_server(tmp_path: Path) -> None:
+    """A stand-in can be told to be a lone server, which is none to run the tests with."""
+    with standin(tmp_path, "--standalone") as server:
+        with MongoClient[dict[str, int]](server.uri) as client:
+            assert "setName" not in client.admin.command("hello")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_server_ends_with_a_process_that_is_killed(tmp_path: Path, private: Standin) -> None:
+    """Whoever started it needs no time to stop it."""
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        server = os.pidfd_open(int(parent.stdout.readline()))
+        try:
+            assert ([], [], []) == select.select([server], [], [], 0)
+            parent.kill()
+            assert ([server], [], []) == select.select([server], [], [], 20)
+        finally:
+            os.close(server)
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """The log is in the message."""
+    with pytest.raises(AssertionError, match="unrecognized arguments: --nonsense"), standin(tmp_path, "--nonsense"):
+        pass
+
+
+def test_without_a_server_tests_skip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason names both ways out; where a MongoDB is required, it is a failure."""
+    monkeypatch.delenv(URI, raising=False)
+    monkeypatch.delenv(REQUIRED, raising=False)
+    monkeypatch.setattr(servers, "_used", lambda: servers.NONE)
+    with pytest.raises(pytest.skip.Exception, match=f"scripts/mongodb installs a stand-in, {URI} names"):
+        servers.shared()
+    monkeypatch.setenv(REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match=f"{REQUIRED} is set, and there is no MongoDB"):
+        servers.shared()
+
+
+def test_a_named_server_that_is_not_there_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever names one does not want to read that all is well."""
+    monkeypatch.setenv(URI, "mongodb://nobody.invalid/")
+    monkeypatch.setattr(servers, "_used", lambda: "nobody is there")
+    with pytest.raises(pytest.fail.Exception, match="nobody is there"):
+        servers.shared()
+
+
+@pytest.mark.parametrize(
+    ("built", "hello", "expected"),
+    [
+        ({"version": "7.0.14"}, {"setName": "rs0", "hosts": ["a", "b", "c"]}, "MongoDB 7.0.14, a replica set of 3"),
+        ({"version": "8.0.4"}, {"msg": "isdbgrid"}, "MongoDB 8.0.4, a sharded cluster"),
+    ],
+    ids=["replica set", "cluster"],
+)
+def test_a_real_one_is_known(
+    monkeypatch: pytest.MonkeyPatch, built: dict[str, object], hello: dict[str, object], expected: str
+) -> None:
+    """What it says of itself is what the summary says."""
+    answers = {"buildInfo": built, "hello": hello}
+    monkeypatch.setattr("pymongo.database.Database.command", lambda self, name: answers[name])
+    found = told("mongodb://nobody.invalid/")
+    assert isinstance(found, Server)
+    assert (expected, True) == (found.what, found.real)
+
+
+def test_what_stands_in_is_known(mongo_server: Server, private: Standin) -> None:
+    """It is never taken for a real one, even if it is named as one."""
+    found = told(private.uri)
+    assert isinstance(found, Server)
+    assert not found.real
+    assert found.what.startswith("SecantusDB 0.")
+    assert "nothing real was tested" in found.what
+    assert "/?heartbeatFrequencyMS=500" in found.uri
+
+
+def test_a_lone_server_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no transactions, so nothing would work; and a proxy takes one of the hosts, which are to be written out."""
+    monkeypatch.setattr("pymongo.database.Database.command", lambda self, name: {"version": "7.0.1"})
+    assert "a lone MongoDB 7.0.1, which has no transactions" in str(told("mongodb://nobody.invalid/"))
+    assert "write out the hosts" in str(told("mongodb+srv://nobody.invalid/"))
+
+
+def test_what_only_a_real_one_shows_is_skipped(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The reason is the command to run; what the marker says is what is skipped."""
+    monkeypatch.delenv(URI, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="only a real MongoDB shows elections: CROSSBAR_TEST_MONGODB_URI="):
+        real_only("elections")
+    request.node.add_marker(pytest.mark.real_mongodb("elections"))
+    with pytest.raises(pytest.skip.Exception, match="scripts/test tests/mongo tests/contract"):
+        fixtures.pytest_runtest_setup(request.node)
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["stand-in", "real"])
+def test_a_difference_is_noted(monkeypatch: pytest.MonkeyPatch, real: bool) -> None:
+    """What is not checked on the stand-in is told; on a real one it is checked."""
+    noted: list[tuple[str, str]] = []
+    monkeypatch.setattr(servers, "NOTED", noted)
+    assert differs(Server("mongodb://h/", "it", real, "1"), "its plans") is not real
+    assert [] if real else [("mongodb differs", "its plans")] == noted
+
+
+def test_the_summary_says_which_it_was(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each server and each difference once, however many tests had them."""
+    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    lines: list[str] = []
+    reports = [
+        pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", user_properties=properties)
+        for properties in ([("mongodb", "It 1")], [("mongodb", "It 1"), ("mongodb differs", "its plans")], [("x", "y")])
+    ]
+    monkeypatch.setattr(reporter, "stats", {"passed": reports, "": []})
+    monkeypatch.setattr(reporter, "section", lambda title: None)
+    monkeypatch.setattr(reporter, "line", lines.append)
+    fixtures.pytest_terminal_summary(reporter)
+    assert ["Tested with It 1.", "Not checked, as the stand-in differs: its plans."] == lines
