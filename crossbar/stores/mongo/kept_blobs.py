@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from ...errors import DocumentMissing, StoreError
-from .. import Drop, Keep
+from .. import Drop, Keep, StoredBlob
 from .connection import Database
 from .layout import Shelf, Shelves, live
 
@@ -27,6 +27,8 @@ WAITS = 24 * 3600
 LINGERS = 60
 """Seconds for which the bytes of a blob that was dropped stay for whoever is reading them."""
 
+_FACTS = {"length": 1, "metadata.sha256": 1}
+
 
 class KeptBlobs:
     """Keeps and drops blobs within a transaction; `now` gives Unix seconds."""
@@ -38,26 +40,36 @@ class KeptBlobs:
 
     async def keep(self, shelf: Shelf, change: Keep) -> None:
         """Make the blob part of the document; DocumentMissing without that, StoreError if it cannot be kept."""
-        documents, blob = self._database[shelf.collection], change.blob
+        documents = self._database[shelf.collection]
         place = live(change.tenant, change.document, self._now())
         owner = await documents.find_one(place, {"_id": 1}, session=self._session)
         if owner is None:
             raise DocumentMissing(change.tenant, change.kind, change.document)
-        loose = await self._database[LOOSE].delete_one(
-            {"_id": blob.id, "due": {"$gt": self._now()}, "doomed": False}, session=self._session
-        )
-        metadata = {"tenant": change.tenant, "kind": change.kind, "document": change.document, "owner": owner["_id"]}
-        taken = {f"metadata.{name}": value for name, value in metadata.items()}
-        named = await self._database[FILES].update_one(
-            {"_id": blob.id, "length": blob.size, "metadata.sha256": blob.sha256},
-            {"$set": taken},
-            session=self._session,
-        )
-        if not loose.deleted_count or not named.matched_count:
-            raise StoreError(f"blob {blob.id!r} cannot be kept: it was not finished, was discarded, or is kept already")
+        await self.take(change, owner["_id"])
         await documents.update_one(
             {"tenant": change.tenant, "_id": owner["_id"]}, {"$set": {"blobs": True}}, session=self._session
         )
+
+    async def take(self, change: Keep, owner: ObjectId) -> None:
+        """Name the blob as one of a record; StoreError if it cannot be kept."""
+        blob, session = change.blob, self._session
+        loose = await self._database[LOOSE].delete_one(
+            {"_id": blob.id, "due": {"$gt": self._now()}, "doomed": False}, session=session
+        )
+        metadata = {"tenant": change.tenant, "kind": change.kind, "document": change.document, "owner": owner}
+        named = await self._database[FILES].update_one(
+            {"_id": blob.id, "length": blob.size, "metadata.sha256": blob.sha256},
+            {"$set": {f"metadata.{name}": value for name, value in metadata.items()}},
+            session=session,
+        )
+        if not loose.deleted_count or not named.matched_count:
+            raise StoreError(f"blob {blob.id!r} cannot be kept: it was not finished, was discarded, or is kept already")
+
+    async def of(self, owner: ObjectId) -> tuple[StoredBlob, ...]:
+        """The blobs of a record, in the order of their ids."""
+        files = self._database[FILES].find({"metadata.owner": owner}, _FACTS, session=self._session)
+        found = [StoredBlob(file["_id"], file["length"], file["metadata"]["sha256"]) async for file in files]
+        return tuple(sorted(found, key=lambda blob: blob.id))
 
     async def drop(self, shelves: Shelves, change: Drop) -> None:
         """Let the blob go, if the tenant keeps it."""

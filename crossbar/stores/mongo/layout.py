@@ -37,6 +37,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _LONGEST_UNIQUE = 256
 
+# What only documents that are alive are found by.
+_OF_LIVE = ("unique", "ttl", "fields", "marks", "wide", "summary")
+
 Record = dict[str, Any]
 
 
@@ -123,6 +126,7 @@ class Shelf:
                 {"expireAfterSeconds": 0, "partialFilterExpression": {"deleted": False, "blobs": False}},
             ),
             Index("expired", (("until", 1),), {"partialFilterExpression": {"deleted": False, "blobs": True}}),
+            Index("removed", (("removed", 1), ("_id", 1)), {"partialFilterExpression": {"removed": {"$exists": True}}}),
         ]
         if self.declared:
             found.append(Index("fields", (("tenant", 1), ("deleted", 1), ("fields", 1), ("key", 1))))
@@ -198,10 +202,15 @@ def live(tenant: str, id: str, now: int) -> Record:
     return {"tenant": tenant, "id": id, "deleted": False, "until": {"$gt": now}}
 
 
+def record_aside(record: Record, removed: int) -> Record:
+    """A new record as one that was set aside at that Unix second."""
+    kept = {name: value for name, value in record.items() if name not in _OF_LIVE}
+    return kept | {"deleted": ObjectId(), "removed": removed}
+
+
 def set_aside(now: int) -> Record:
     """The update that takes a record out of everything but an operator's sight."""
-    change = {"deleted": ObjectId(), "removed": now}
-    return {"$set": change, "$unset": {"unique": "", "ttl": "", "fields": "", "marks": "", "summary": ""}}
+    return {"$set": {"deleted": ObjectId(), "removed": now}, "$unset": dict.fromkeys(_OF_LIVE, "")}
 
 
 def changed(content: Record) -> Record:

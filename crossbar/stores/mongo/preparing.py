@@ -18,6 +18,8 @@ from .. import Kind
 from .connection import Connection, Database
 from .kept_blobs import CHUNKS, FILES, LOOSE
 from .layout import LAYOUT, Index, Shelf, Shelves, changed, unique_field
+from .tallies import COLLECTION as TALLIES
+from .tallies import INDEXES as TALLIES_INDEXES
 from .writes import LOCKS
 
 KINDS = "kinds"
@@ -31,6 +33,7 @@ SHARED_INDEXES: Mapping[str, tuple[Index, ...]] = {
     FILES: (Index("owner", (("metadata.owner", 1),)), Index("filename", (("filename", 1), ("uploadDate", 1)))),
     CHUNKS: (Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), {"unique": True}),),
     LOOSE: (Index("due", (("due", 1),)),),
+    TALLIES: TALLIES_INDEXES,
 }
 """The indexes of the collections that no kind has to itself."""
 

@@ -21,7 +21,6 @@ import pymongo
 from bson import ObjectId
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
 
 from ...errors import BlobMissing, CrossbarError, StoreError, StoreUnavailable
 from ...settings import Limits, MongoSettings
@@ -33,8 +32,10 @@ from .janitor import tidy
 from .layout import Record, Shelves, live
 from .listings import asked, count, records
 from .preparing import prepare
+from .tallies import MongoTallies
 from .transactions import in_transaction
-from .writes import LOCKS, Clash, Writes, locks_of
+from .whole import MongoWhole
+from .writes import LOCKS, Clash, Writes, have, locks_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +44,13 @@ HEALTH_WITHIN = 5.0
 LOAD_BATCH = 1000
 # How often a write is tried that others are in the way of each time, and may be gone when one looks.
 _TRIES = 8
-_MOST_LOCKS = 10_000
 _FIELDS = ("id", "created", "modified", "revision", "until", "body", "private", "key")
 _WHOLE = {"_id": 0} | dict.fromkeys(_FIELDS, 1)
 
 LIMITS = Limits()
 
 
-class MongoStore:
+class MongoStore(MongoWhole):
     """Keeps documents in the database that `url` names; what it acknowledges is on the disks of most members.
 
     A listing may take `read_seconds`, and a change be tried for `write_seconds`; a server that is lost is noticed in
@@ -68,6 +68,7 @@ class MongoStore:
     ) -> None:
         self._settings = settings or MongoSettings()
         self._address = address_of(url, self._settings)
+        self.name = self._address.name
         self._read_seconds = read_seconds
         self._write_seconds = write_seconds
         self._clock = clock
@@ -77,11 +78,6 @@ class MongoStore:
         self._version, self._version_since = 0, 0.0
         self._tidying: asyncio.Task[None] | None = None
         self.lag = self._settings.cache_seconds
-
-    @property
-    def name(self) -> str:
-        """What messages call the store: its hosts and its database, no password."""
-        return self._address.name
 
     async def open(self, kinds: Iterable[Kind]) -> None:
         """Connect, and make collections and indexes where these kinds need others."""
@@ -93,8 +89,11 @@ class MongoStore:
             except BaseException:
                 await connection.close()
                 raise
+            if (faster := self._connection) is not None and faster.loop is connection.loop:
+                await connection.close()
+                connection = faster
             self._connection = connection
-            self._locks = set()
+            self._locks.clear()
         with told(self.name):
             shelves = await prepare(connection, kinds, self._now(), create=self._settings.create_indexes)
         self._shelves = Shelves({**self._shelves, **shelves})
@@ -208,6 +207,10 @@ class MongoStore:
             await connection.database.command("ping")
         return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
 
+    def tallies(self) -> MongoTallies:
+        """Where machines that have this store tell each other what they count; for while it is open."""
+        return MongoTallies(self._opened().database, self.name)
+
     # -- what is behind -------------------------------------------------------------------------------------
 
     def _now(self) -> int:
@@ -244,7 +247,8 @@ class MongoStore:
     ) -> list[Document | None]:
         """Carry out the changes in a transaction."""
         locks = locks_of(changes)
-        await self._have(connection, locks)
+        with pymongo.timeout(ANSWER_WITHIN):
+            await have(connection.database, locks, self._locks)
 
         async def work(session: AsyncClientSession) -> list[Document | None]:
             for lock in locks:
@@ -259,17 +263,6 @@ class MongoStore:
                 # NOTE: what was in the way is looked up from now on; it may also have come after that look.
                 careful = True
         raise StoreUnavailable(f"{self.name}: others wrote the same document at the same time, again and again")
-
-    async def _have(self, connection: Connection, locks: Iterable[str]) -> None:
-        """See to it that there are these locks: what a transaction makes, another one may make at the same time."""
-        for lock in locks:
-            if lock in self._locks:
-                continue
-            with pymongo.timeout(ANSWER_WITHIN), suppress(DuplicateKeyError):
-                await connection.database[LOCKS].insert_one({"_id": lock, "n": 0})
-            if len(self._locks) >= _MOST_LOCKS:
-                self._locks.clear()
-            self._locks.add(lock)
 
     async def _tidy(self) -> None:
         """Destroy what has expired and TTL indexes leave: about once a minute, for as long as the store is open."""

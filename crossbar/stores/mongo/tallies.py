@@ -1,8 +1,8 @@
 """Notes that machines leave for each other in MongoDB, of what was taken from buckets and which logins failed.
 
-A note is one record, which is written once and never changed. When that was, the server says (`$currentDate`), and how
-long ago (`$$NOW`): clocks of machines do not matter. Of a cluster's own servers it is asked that their clocks differ by
-less than the seconds that are read again each time.
+A note is one record, which is written once and never changed. When that was, the server says (`$currentDate`), and what
+time it is now as well (`hello`): clocks of machines do not matter. Of a cluster's own servers it is asked that their
+clocks differ by less than the seconds that are read again each time.
 
 Notes are written with w:1. What a lost primary takes with it is the counts of a quarter of a second, and waiting for
 more members could only make the others learn of them later. They are read from the primary, where they are at once.
@@ -10,8 +10,9 @@ more members could only make the others learn of them later. They are read from 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -34,6 +35,7 @@ INDEXES = (
 """What is needed to find the newest notes, and to be rid of old ones: a note has `brief` or `lasting`, never both."""
 
 _NUMBER = 8  # bytes
+_ASKED_EVERY = 10.0
 
 
 class MongoTallies:
@@ -47,12 +49,7 @@ class MongoTallies:
             write_concern=WriteConcern(w=1),
         )
         self._name = name
-
-    async def open(self) -> None:
-        """Have the indexes; see Tallies."""
-        with told(self._name):
-            for name, keys, options in INDEXES:
-                await self._notes.create_index([*keys], name=name, **options)
+        self._clock: tuple[datetime, float] | None = None
 
     async def push(self, notes: Sequence[Note]) -> None:
         """Leave notes; see Tallies."""
@@ -70,31 +67,31 @@ class MongoTallies:
 
     async def pull(self, machine: bytes, seconds: float, seen: Collection[tuple[bytes, int]]) -> list[Note]:
         """The notes of others; see Tallies."""
-        since: dict[str, Any] = {"$subtract": ["$$NOW", int(seconds * 1000)]}
-        pipeline: list[dict[str, Any]] = [
-            {
-                "$match": {
-                    "$expr": {"$gte": ["$at", since]},
-                    "machine": {"$ne": machine},
-                    "_id": {"$nin": [_id(*each) for each in seen]},
-                }
-            },
-            {"$sort": {"at": -1}},
-            {"$limit": MOST_READ},
-            # NOTE: it is subtracted here, since the stand-in of the tests cannot subtract two dates in a projection.
-            {"$project": {"machine": 1, "lasting": 1, "entries": 1, "at": 1, "now": "$$NOW"}},
-        ]
         with told(self._name), pymongo.timeout(ANSWER_WITHIN):
-            cursor = await self._notes.aggregate(pipeline)
-            return [_note(record) for record in await cursor.to_list()]
+            now = await self._time()
+            wanted = {
+                "at": {"$gte": now - timedelta(seconds=seconds)},
+                "machine": {"$ne": machine},
+                "_id": {"$nin": [_id(*each) for each in seen]},
+            }
+            found = self._notes.find(wanted).sort("at", -1).limit(MOST_READ)
+            return [_note(record, now) async for record in found]
+
+    async def _time(self) -> datetime:
+        """The time that the server has, asked for now and then."""
+        # NOTE: not `$$NOW` in the query: the stand-in of the tests cannot compare it with a date.
+        here = time.monotonic()
+        if self._clock is None or here - self._clock[1] > _ASKED_EVERY:
+            self._clock = (await self._notes.database.command("hello"))["localTime"], here
+        there, then = self._clock
+        return there + timedelta(seconds=here - then)
 
 
 def _id(writer: bytes, number: int) -> bytes:
     return writer + number.to_bytes(_NUMBER, "big")
 
 
-def _note(record: dict[str, Any]) -> Note:
-    id = record["_id"]
-    age = (record["now"] - record["at"]) / timedelta(seconds=1)
+def _note(record: dict[str, Any], now: datetime) -> Note:
+    id, age = record["_id"], (now - record["at"]) / timedelta(seconds=1)
     number = int.from_bytes(id[-_NUMBER:], "big")
     return Note(id[:-_NUMBER], number, record["machine"], "lasting" in record, record["entries"], age)

@@ -9,6 +9,7 @@ always be taken to have come before or after.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from bson import ObjectId
@@ -25,6 +26,7 @@ from .layout import Shelf, Shelves, changed, inserted, live, set_aside, unique_f
 from .listings import asked, records
 
 LOCKS = "locks"
+_MOST_LOCKS = 10_000
 
 
 class Clash(Exception):
@@ -60,7 +62,7 @@ class Writes:
         for inserts, group in groupby(changes, key=_inserted_kind):
             if inserts is not None and not self._careful:
                 documents = [change.document for change in group if isinstance(change, Insert)]
-                await self._insert(self._shelves[inserts], documents)
+                await self.insert(self._shelves[inserts], documents)
                 done += documents
                 continue
             for change in group:
@@ -72,7 +74,7 @@ class Writes:
             case Insert(document):
                 shelf = self._shelves[document.kind]
                 await self.make_way(shelf, document, ["id", *shelf.unique])
-                await self._insert(shelf, [document])
+                await self.insert(shelf, [document])
                 return document
             case Replace(document):
                 return await self._replace(self._shelves[document.kind], document)
@@ -116,7 +118,8 @@ class Writes:
         if (await self._database[collection].delete_one(place, session=self._session)).deleted_count:
             await self._blobs.leave(record)
 
-    async def _insert(self, shelf: Shelf, documents: Sequence[Document]) -> None:
+    async def insert(self, shelf: Shelf, documents: Sequence[Document]) -> None:
+        """Put new documents there; Clash if one is in the way."""
         collection = self._database[shelf.collection]
         time = self._time()
         made = [inserted(shelf.record(document, time)) for document in documents]
@@ -202,6 +205,18 @@ def locks_of(changes: Sequence[Change]) -> list[str]:
     if not any(isinstance(change, Guard) for change in changes):
         return []
     return sorted({f"{kind} {tenant}" for tenant, kind in map(_concerned, changes) if kind})
+
+
+async def have(database: Database, locks: Iterable[str], known: set[str]) -> None:
+    """See to it that there are these locks, which a transaction cannot do itself; `known` are those that there are."""
+    for lock in locks:
+        if lock in known:
+            continue
+        with suppress(DuplicateKeyError):
+            await database[LOCKS].insert_one({"_id": lock, "n": 0})
+        if len(known) >= _MOST_LOCKS:
+            known.clear()
+        known.add(lock)
 
 
 def _concerned(change: Change) -> tuple[str, str]:
