@@ -1,4 +1,4 @@
-"""Prints what Crossbar costs beside a bare ASGI constant, Starlette, FastAPI and Falcon, and its gateway beside others.
+"""Prints what Crossbar costs beside a bare ASGI constant and frameworks, its gateway beside others, and its stores.
 
 Servers run on one core and wrk drives them from another, in rounds of alternating order. A figure
 is the median over rounds of the server's CPU time a request, or of the ratio within a round. No

@@ -133,7 +133,7 @@ EXPORT_AIMS = {
 }
 
 GATEWAY = ("gateway", "gateway-first", "gateway-pass")
-PROGRAMS = ("lookup", "start", "import", "export", "transfer", "flood", *GATEWAY)
+PROGRAMS = ("lookup", "start", "import", "export", "transfer", "flood", "stores", *GATEWAY)
 """What is measured beside the rows."""
 
 NAMES = (*(row.name for row in ROWS), *PROGRAMS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from .report import Results
 from .rounds import alternate
 from .rows import BARE, OURS, Row, Sample, rows_named
 from .server import Server, Unmeasured, baseline_server, crossbar_server
+from .stores import store_cost
 from .streams import first_byte_cost, passing_cost
 from .transfers import transfer_cost
 
@@ -140,6 +141,7 @@ def _measure_programs(plan: Plan, store: str | None, results: Results) -> None:
             results.figures += start_cost(store, plan.starts)
     if store is not None:
         _measure_heavy(plan, store, results)
+    _measure_stores(plan, results)
     _measure_gateway(plan, results)
     if "import" in plan.only:
         _say("importing")
@@ -162,10 +164,24 @@ def _measure_heavy(plan: Plan, store: str, results: Results) -> None:
             results.figures += flood_cost(store, plan.seconds, plan.transfers)
 
 
-def _measure_gateway(plan: Plan, results: Results) -> None:
+def _measure_stores(plan: Plan, results: Results) -> None:
+    if "stores" in plan.only:
+        _say("comparing stores")
+        with _noting(results, "stores"):
+            figures, which = store_cost(plan.seconds, plan.rounds, plan.fresh, _noter(results))
+            results.figures += figures
+            results.notes.append(which)
+
+
+def _noter(results: Results) -> Callable[[str, Exception], None]:
     def note(name: str, reason: Exception) -> None:
         results.unmeasured[name] = _reason(reason)
 
+    return note
+
+
+def _measure_gateway(plan: Plan, results: Results) -> None:
+    note = _noter(results)
     if "gateway" in plan.only:
         _say("passing requests on")
         with _noting(results, "gateway"):
