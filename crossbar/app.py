@@ -40,7 +40,7 @@ from .renderers import Lines, Renderer
 from .response import Receive, Send, answer_instead, finish, respond
 from .schema import Schemas
 from .settings import Settings
-from .stores import Store, merged
+from .stores import Kind, Store, merged
 from .walk import walk
 from .watch import Watch, blame
 
@@ -252,8 +252,12 @@ class Crossbar:
 
     async def open_kinds(self, instead: Iterable[Endpoint] = ()) -> None:
         """Make the store ready for the documents of all endpoints, with these in the place of those of their names."""
+        await self.store.open(self.kinds(instead))
+
+    def kinds(self, instead: Iterable[Endpoint] = ()) -> list[Kind]:
+        """The kinds of all documents: those of the framework, and of all endpoints, as `open_kinds` has it."""
         named = self.registry.names | {each.name: each for each in instead}
-        await self.store.open(merged((*auth.KINDS, idempotency.KIND, *[k for e in named.values() for k in e.kinds()])))
+        return merged((*auth.KINDS, idempotency.KIND, *[k for e in named.values() for k in e.kinds()]))
 
     def _govern(self) -> None:
         # PERF: what only a gateway needs is imported where there is one.

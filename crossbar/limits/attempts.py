@@ -45,6 +45,7 @@ class Logins:
         self.window = settings.login_window * SECOND
         self.table = table
         self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self.tell: Callable[[str, int, int], object] = _tell_nobody
         self._address = address
 
     def attempt(self, ctx: Context, account: str = "") -> Attempt:
@@ -136,8 +137,8 @@ class Attempt:
 
     def _succeed(self) -> None:
         """Forget the failures of this address at this account, wherever they were counted, and know it from now on."""
-        table = self._logins.table
-        found, now = table.look(self._pair)
+        table, lasts = self._logins.table, KNOWN_SECONDS * SECOND
+        found, _ = table.look(self._pair)
         forgiven = found.much % _UNDER_WAY
         for gate in self._gates:
             self._change(gate, -forgiven, -1)
@@ -145,20 +146,37 @@ class Attempt:
             self._change(self._from, -forgiven, 0)
         self._change(self._pair, -forgiven, 0)
         self._gates = []
-        table.change(self._known, _lasting(now + KNOWN_SECONDS * SECOND))
+        table.change(self._known, known(lasts))
+        self._logins.tell(self._known, 0, lasts)
 
     def _change(self, key: str, failures: int, under_way: int) -> int:
         """Add to the counts of a key; how many failures there are now."""
-        window = self._logins.window
+        logins = self._logins
+        if failures:
+            logins.tell(key, failures, logins.window)
+        return logins.table.change(key, counted(failures, logins.window, under_way)).much % _UNDER_WAY
 
-        def changed(entry: Entry, now: int) -> Entry:
-            busy, failed = divmod(entry.much, _UNDER_WAY)
-            busy, failed = max(busy + under_way, 0), max(failed + failures, 0)
-            if not busy and not failed:
-                return NOTHING
-            return Entry(now + window if failures > 0 else entry.until, busy * _UNDER_WAY + failed)
 
-        return self._logins.table.change(key, changed).much % _UNDER_WAY
+def counted(failures: int, window: int, under_way: int = 0, *, left: int | None = None) -> Change:
+    """The change that adds to the counts of a key, or takes off; new failures count for `window` microseconds.
+
+    With `left` they were counted elsewhere, and count for so much longer only.
+    """
+
+    def changed(entry: Entry, now: int) -> Entry:
+        busy, failed = divmod(entry.much, _UNDER_WAY)
+        busy, failed = max(busy + under_way, 0), max(failed + failures, 0)
+        if not busy and not failed:
+            return NOTHING
+        until = now + window if left is None else max(entry.until, now + min(left, window))
+        return Entry(until if failures > 0 else entry.until, busy * _UNDER_WAY + failed)
+
+    return changed
+
+
+def known(lasts: int) -> Change:
+    """The change after which an address is known to an account for so many microseconds at least."""
+    return lambda entry, now: Entry(max(entry.until, now + lasts), 1)
 
 
 def delay(failures: int) -> float:
@@ -168,5 +186,5 @@ def delay(failures: int) -> float:
     return float(min(_SHORTEST_DELAY * 2 ** min(failures - PATIENT_FAILURES - 1, 10), LONGEST_DELAY))
 
 
-def _lasting(until: int) -> Change:
-    return lambda entry, now: Entry(until, 1)
+def _tell_nobody(key: str, failures: int, lasts: int) -> None:
+    """There is nobody else to know."""

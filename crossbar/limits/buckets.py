@@ -8,6 +8,7 @@ the bound is exact: in any span, at most `size` and what time adds in it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from heapq import nlargest
 from typing import NamedTuple, Protocol
@@ -18,6 +19,8 @@ PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 """Seconds of each period that a rate can be given in."""
 MOST_ENTRIES = 50_000
 """Entries that a process keeps for itself, about 15 MB of them."""
+LEAST_DEBT = 5 * SECOND
+"""What a bucket whose tokens are taken on several machines may owe at least, beyond being empty."""
 
 
 class Quota:
@@ -34,15 +37,15 @@ class Quota:
         self.step = max(-(-period * SECOND // refill), 1)
         self.window = size * self.step
 
-    def take(self, full_at: int, cost: int, now: int) -> tuple[int, bool]:
+    def take(self, full_at: int, cost: int, now: int, *, owing: bool = False) -> tuple[int, bool]:
         """When the bucket will be full after `cost` tokens were taken, and True; as it was, and False, if it is short.
 
         A clock that was set back cannot add tokens. Nor can it keep a bucket from filling: one that seems to lack more
-        than it holds is empty.
+        than it holds is empty, or with `owing` as deep in debt as it can be.
         """
         latest = now + self.window
         if full_at > latest:
-            full_at = latest
+            full_at = min(full_at, latest_of(self.window, now)) if owing else latest
         after = (full_at if full_at > now else now) + cost * self.step
         return (after, True) if after <= latest else (full_at, False)
 
@@ -53,6 +56,15 @@ class Quota:
     def wait(self, full_at: int, cost: int, now: int) -> int:
         """The whole seconds, at least one, after which there will be `cost` tokens."""
         return max(-(-(full_at + cost * self.step - now - self.window) // SECOND), 1)
+
+
+def latest_of(window: int, now: int) -> int:
+    """The latest time at which a bucket that fills in `window` may be full again, if others take from it unseen.
+
+    What two machines took before they knew of each other can be more than there was. It is owed, up to once what the
+    bucket holds, and has to be added before anything can be taken again; what goes beyond that is forgiven.
+    """
+    return now + window + max(window, LEAST_DEBT)
 
 
 class Group:
@@ -138,6 +150,9 @@ class Table(Protocol):
     def close(self) -> None:
         """Let go of what it holds on to."""
 
+    def identity(self) -> bytes:
+        """What tells it from every other table, the same in all processes that share it; for while it is open."""
+
     def take(self, key: str, quota: Quota, cost: int, *, drain: bool = False) -> tuple[int, bool, int]:
         """Take tokens from a bucket: when it is full again, whether there were enough, and the present time.
 
@@ -152,11 +167,13 @@ class Table(Protocol):
 
 
 class LocalTable:
-    """A table of this process alone."""
+    """A table of this process alone; `owing` if others, who cannot see it, take from the same buckets."""
 
-    def __init__(self, clock: Callable[[], int], most: int = MOST_ENTRIES) -> None:
+    def __init__(self, clock: Callable[[], int], most: int = MOST_ENTRIES, *, owing: bool = False) -> None:
         self._clock = clock
         self._most = most
+        self._owing = owing
+        self._identity = b""
         # PERF: plain pairs, each of them an Entry for whoever looks; a bucket is a new one at every request.
         self._entries: dict[str, tuple[int, int]] = {}
 
@@ -164,18 +181,23 @@ class LocalTable:
         return len(self._entries)
 
     def open(self) -> None:
-        """Nothing is to be done."""
+        """Be somebody: not before, so that processes that fork have tables that differ."""
+        self._identity = self._identity or secrets.token_bytes(16)
 
     def close(self) -> None:
         """Nothing is to be done; the entries stay."""
+
+    def identity(self) -> bytes:
+        """What it is known by; see Table."""
+        return self._identity
 
     def take(self, key: str, quota: Quota, cost: int, *, drain: bool = False) -> tuple[int, bool, int]:
         """Take tokens from a bucket; see Table."""
         now = self._clock()
         found = self._entries.get(key)
-        full_at, admitted = quota.take(0 if found is None else found[0], cost, now)
+        full_at, admitted = quota.take(0 if found is None else found[0], cost, now, owing=self._owing)
         if drain and not admitted:
-            full_at = now + quota.window
+            full_at = max(full_at, now + quota.window)
         if found is None and len(self._entries) >= self._most:
             self._make_room(now)
         self._entries[key] = (full_at, 0)

@@ -43,12 +43,16 @@ _HERE = Lock()
 
 
 class SharedTable:
-    """A table in the file at `path`, which is made if it is not there: `sets` times eight entries of 32 bytes."""
+    """A table in the file at `path`, which is made if it is not there: `sets` times eight entries of 32 bytes.
 
-    def __init__(self, path: Path, clock: Callable[[], int], sets: int = SETS) -> None:
+    It is `owing` if others, who cannot see it, take from the same buckets.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int], sets: int = SETS, *, owing: bool = False) -> None:
         self._path = path
         self._clock = clock
         self._sets = sets
+        self._owing = owing
         self._file = -1
         self._map: mmap.mmap
         self._secret = b""
@@ -75,6 +79,10 @@ class SharedTable:
             os.close(self._file)
             self._file = -1
 
+    def identity(self) -> bytes:
+        """What it is known by; see Table. The secret of the file cannot be told from it."""
+        return blake2b(b"identity", digest_size=16, key=self._secret).digest()
+
     def take(self, key: str, quota: Quota, cost: int, *, drain: bool = False) -> tuple[int, bool, int]:
         """Take tokens from a bucket; see Table."""
         digest, number = self._place(key)
@@ -84,9 +92,10 @@ class SharedTable:
                 # NOTE: the clock is read under the lock, so that time never goes back from one entry to the next.
                 now = self._clock()
                 at = self._find(digest, number)
-                full_at, admitted = quota.take(_FACTS.unpack_from(self._map, at + 16)[0] if at else 0, cost, now)
+                before = _FACTS.unpack_from(self._map, at + 16)[0] if at else 0
+                full_at, admitted = quota.take(before, cost, now, owing=self._owing)
                 if drain and not admitted:
-                    full_at = now + quota.window
+                    full_at = max(full_at, now + quota.window)
                 _SLOT.pack_into(self._map, at or self._room(number), digest, full_at, 0)
             finally:
                 if locked:

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def mongo_server() -> Server:
+def mongo_server() -> Iterator[Server]:
     """Give the server of this run."""
+    from .connecting import sockets_closed
     from .servers import shared
 
-    return shared()
+    server = shared()
+    with sockets_closed():
+        yield server
 
 
 @pytest.fixture
@@ -43,7 +46,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if marker is not None:
         from .servers import real_only
 
-        real_only(*marker.args)
+        try:
+            real_only(*marker.args)
+        except pytest.skip.Exception:
+            item.user_properties.append(("mongodb real", marker.args[0]))
+            raise
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,14 +69,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which MongoDB it was, so that no log passes for one of a run against another."""
-    told: dict[str, set[str]] = {"mongodb": set(), "mongodb differs": set()}
+    told: dict[str, set[str]] = {"mongodb": set(), "mongodb differs": set(), "mongodb real": set()}
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):
                 if name in told:
                     told[name].add(str(value))
-    for what in sorted(told["mongodb"]):
+    lines = [f"Tested with {what}." for what in sorted(told["mongodb"])]
+    lines += [f"Not checked, as the stand-in differs: {what}." for what in sorted(told["mongodb differs"])]
+    lines += [f"Skipped, as only a real MongoDB shows it: {what}." for what in sorted(told["mongodb real"])]
+    if told["mongodb real"]:
+        from .servers import COMMAND
+
+        lines.append(f"To run these: {COMMAND}")
+    if lines:
         terminalreporter.section("MongoDB")
-        terminalreporter.line(f"Tested with {what}.")
-    for what in sorted(told["mongodb differs"]):
-        terminalreporter.line(f"Not checked, as the stand-in differs: {what}.")
+    for line in lines:
+        terminalreporter.line(line)

@@ -192,10 +192,9 @@ def _below(key: str, value: Any, mode: Mode) -> Mode:
     if mode == "value" or key == "$literal":
         return "value"
     if mode == "filter":
-        if key in COMPARISONS:
-            return "value"
-        operators = isinstance(value, Mapping) and any(name.startswith("$") for name in value)
-        return "filter" if key in LOGIC or operators else "code" if key.startswith("$") else "value"
+        if key.startswith("$"):
+            return "filter" if key in LOGIC else "value" if key in COMPARISONS else "code"
+        return "filter" if isinstance(value, Mapping) and any(name.startswith("$") for name in value) else "value"
     if mode == "update" and (key in PLAIN_UPDATES or not key.startswith("$")):
         return "value"
     if key == "$match" or (mode == "update" and key == "$pull"):

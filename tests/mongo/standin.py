@@ -93,7 +93,7 @@ class Standin:
         log = self._folder / "log"
         command = [sys.executable, "-I", "-S", "-c", TIED, str(PROGRAM), "--config", str(settings)]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self._folder / "data")]
-        command += ["--enable-test-commands", "--cache-size", "256M", "--log-level", "INFO", *self._options]
+        command += ["--enable-test-commands", "--cache-size", "1G", "--log-level", "INFO", *self._options]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SECANTUS"))}
         with log.open("wb") as lines:
             # A session of its own, so that Ctrl+C in a terminal reaches the tests only.
@@ -126,6 +126,7 @@ def standin(folder: Path, *options: str) -> Iterator[Standin]:
 
     A test that takes this is about this server, even where others are run against a real one.
     """
+    from .connecting import sockets_closed
     from .servers import skipped
 
     if not installed():
@@ -133,6 +134,7 @@ def standin(folder: Path, *options: str) -> Iterator[Standin]:
     made = Standin(folder, *options)
     made.start()
     try:
-        yield made
+        with sockets_closed():
+            yield made
     finally:
         made.kill()

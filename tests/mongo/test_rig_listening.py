@@ -164,8 +164,9 @@ def test_what_the_driver_sends(mongo_database: str) -> None:
         things.find_one_and_update({"e": 1}, {"$set": {"f": 1}})
         things.count_documents({"g": TEXT})
         list(things.find({"h": TEXT}, batch_size=1))
+        sent_so_far = told(commands)
     names = ["insert", "update", "update", "delete", "findAndModify", "aggregate", "find"]
-    assert [(name, "things") for name in names] == told(commands)
+    assert [(name, "things") for name in names] == sent_so_far
     (leak,) = client_text_leaks(commands, ["evil"])
     assert "update.updates[0].u.$set holds 'evil' in a key" in leak
     assert 6 == len(unscoped(commands))
@@ -183,7 +184,8 @@ async def test_what_the_driver_sends_on_asyncio(mongo_database: str) -> None:
         assert 3 == len(await things.find({"tenant": "t"}, batch_size=2).to_list())
         # NOTE: the leak that the store must never have, in which the server takes a client's word for a command.
         await things.find({"tenant": "t", "name": {"$gt": ""}, "$expr": {"$eq": ["$name", TEXT]}}).to_list()
-    assert [("insert", "things"), ("find", "things"), ("getMore", "things"), ("find", "things")] == told(commands)
+        sent_so_far = told(commands)
+    assert [("insert", "things"), ("find", "things"), ("getMore", "things"), ("find", "things")] == sent_so_far
     assert 1 == len(client_text_leaks(commands, [TEXT]))
     assert [] == unscoped(commands)
 

@@ -1,31 +1,34 @@
 """Blobs as GridFS files: written piece by piece, read from any place, and destroyed when nobody can want them.
 
-They are read a few chunks at a time, each of them by a query of its own: no cursor waits for a slow reader, and so none
-can be closed by the server meanwhile.
+They are written and read a few chunks at a time, each time by a command of its own: no cursor waits for a slow reader,
+and so none can be closed by the server meanwhile.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pymongo
-from gridfs.asynchronous import AsyncGridFSBucket, AsyncGridIn
+from bson import Int64
 from pymongo.errors import DuplicateKeyError
 
 from ...errors import BlobMissing, StoreError, StoreUnavailable
 from .. import StoredBlob
-from .connection import Connection, Database, told
-from .kept_blobs import BUCKET, CHUNKS, FILES, LOOSE, WAITS
+from .connection import ANSWER_WITHIN, Connection, Database, told
+from .kept_blobs import CHUNKS, FILES, LOOSE, WAITS
 
 CHUNK = 255 * 1024
 """Bytes of a chunk; GridFS's own default, less than a page of memory below the most that a piece may have."""
-_AHEAD = 8
-_WRITE_SECONDS = 30.0
+# PERF: one way to the server for so many chunks.
+_AT_ONCE = 4
 _BATCH = 100
+# Seconds after which no write that was sent can arrive any more.
+_ARRIVES_WITHIN = 900
 
 
 class MongoBlobWriter:
@@ -36,79 +39,114 @@ class MongoBlobWriter:
         self._database: Database = connection.database
         self._now = now
         self._id = id or uuid4().hex
-        self._file: AsyncGridIn | None = None
+        self._collected = bytearray()
+        self._chunks = 0
         self._sha256 = hashlib.sha256()
         self._size = 0
         self._blob: StoredBlob | None = None
-        self._ended = False
+        self._open = True
+        self._begun = False
+        self._writing = False
 
     async def write(self, piece: bytes) -> None:
         """Take the next piece; StoreError after the end, StoreUnavailable if the database cannot be reached."""
-        if self._ended:
-            raise StoreError("a blob that was finished or discarded takes no more")
-        with self._told():
-            file = await self._begun()
-            await file.write(bytes(piece))
+        self._check("takes no more")
         self._sha256.update(piece)
         self._size += len(piece)
+        self._collected += piece
+        while len(self._collected) >= _AT_ONCE * CHUNK:
+            async with self._sending():
+                await self._send()
 
     async def finish(self) -> StoredBlob:
         """The blob that the pieces make, as safe as an acknowledged write; the same one when asked again."""
-        if self._blob is not None:
-            return self._blob
-        if self._ended:
-            raise StoreError("a blob that was discarded cannot be finished")
-        with self._told():
-            file = await self._begun()
-            self._ended = True
-            await file.set("metadata", {"sha256": self._sha256.hexdigest()})
-            await file.close()
-        self._blob = StoredBlob(self._id, self._size, self._sha256.hexdigest())
+        if self._blob is None:
+            self._check("cannot be finished")
+            digest = self._sha256.hexdigest()
+            async with self._sending():
+                await self._send()
+                await self._database[FILES].insert_one(
+                    {
+                        "_id": self._id,
+                        "filename": self._id,
+                        "length": Int64(self._size),
+                        "chunkSize": CHUNK,
+                        "uploadDate": datetime.now(UTC),
+                        "metadata": {"sha256": digest},
+                    }
+                )
+            self._open, self._blob = False, StoredBlob(self._id, self._size, digest)
         return self._blob
 
     async def discard(self) -> None:
         """Leave nothing of it, unless a document has it."""
-        self._ended, self._blob = True, None
-        if self._file is None:
+        self._open, self._blob = False, None
+        self._collected.clear()
+        if not self._begun:
             return
-        with self._told():
-            await doom(self._database, self._id)
+        with told(self._connection.address.name, writes=True), pymongo.timeout(ANSWER_WITHIN):
+            # NOTE: a write that got no answer may still arrive, after everything else was destroyed.
+            if self._writing:
+                late = {"doomed": True, "due": self._now() + _ARRIVES_WITHIN}
+                await self._database[LOOSE].update_one({"_id": self._id}, {"$set": late})
+            else:
+                await doom(self._database, self._id)
 
-    async def _begun(self) -> AsyncGridIn:
-        if self._file is None:
+    async def _send(self) -> None:
+        """Write some of what was collected, after an entry that says that there is something."""
+        if not self._begun:
             # NOTE: the entry comes first, so that a crash leaves nothing behind that nobody would look for.
+            self._begun = True
             loose = {"_id": self._id, "due": self._now() + WAITS, "doomed": False}
             try:
                 await self._database[LOOSE].insert_one(loose)
             except DuplicateKeyError:
                 raise StoreError(f"blob {self._id!r} is being written already") from None
-            bucket = AsyncGridFSBucket(self._database, BUCKET, chunk_size_bytes=CHUNK)
-            self._file = bucket.open_upload_stream_with_id(self._id, self._id)
-        return self._file
+        sent = bytes(self._collected[: _AT_ONCE * CHUNK])
+        pieces = [sent[place : place + CHUNK] for place in range(0, len(sent), CHUNK)]
+        if pieces:
+            chunks = [{"files_id": self._id, "n": self._chunks + n, "data": piece} for n, piece in enumerate(pieces)]
+            await self._database[CHUNKS].insert_many(chunks)
+            self._chunks += len(pieces)
+            del self._collected[: len(sent)]
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        with told(self._connection.address.name, writes=True), pymongo.timeout(_WRITE_SECONDS):
-            yield
+    @asynccontextmanager
+    async def _sending(self) -> AsyncIterator[None]:
+        # NOTE: closed while something is written, so that it stays closed if that fails or its caller is cancelled.
+        self._open, self._writing = False, True
+        with told(self._connection.address.name, writes=True):
+            async with self._connection.moving_bytes():
+                yield
+        self._open, self._writing = True, False
+
+    def _check(self, otherwise: str) -> None:
+        if not self._open:
+            raise StoreError(f"a blob that was finished or discarded, or could not be written, {otherwise}")
 
 
 async def read(connection: Connection, id: str, size: int, start: int, length: int | None) -> AsyncIterator[bytes]:
     """The bytes of a blob of that size from `start` on; StoreUnavailable when some of them are gone."""
     end = size if length is None else min(start + length, size)
-    chunks = connection.lists[CHUNKS]
     while start < end:
         first = start // CHUNK
-        last = min(first + _AHEAD, -(-end // CHUNK))
-        with told(connection.address.name), pymongo.timeout(_WRITE_SECONDS):
-            wanted = {"files_id": id, "n": {"$gte": first, "$lt": last}}
-            found = await chunks.find(wanted, {"_id": 0, "n": 1, "data": 1}, sort=[("n", 1)]).to_list()
-        if [chunk["n"] for chunk in found] != list(range(first, last)):
-            raise StoreUnavailable(f"{connection.address.name}: blob {id!r} was destroyed, or is damaged")
-        for chunk in found:
+        last = min(first + _AT_ONCE, -(-end // CHUNK))
+        for chunk in await _chunks(connection, id, first, last):
             place = chunk["n"] * CHUNK
             piece = bytes(chunk["data"][max(start - place, 0) : end - place])
             yield piece
             start += len(piece)
+
+
+async def _chunks(connection: Connection, id: str, first: int, last: int) -> list[dict[str, Any]]:
+    wanted = {"files_id": id, "n": {"$gte": first, "$lt": last}}
+    # NOTE: a member that is behind may not have them yet; then it is the primary that knows.
+    for database in connection.members:
+        with told(connection.address.name):
+            async with connection.moving_bytes():
+                found = await database[CHUNKS].find(wanted, {"_id": 0, "n": 1, "data": 1}, sort=[("n", 1)]).to_list()
+        if [chunk["n"] for chunk in found] == list(range(first, last)):
+            return found
+    raise StoreUnavailable(f"{connection.address.name}: blob {id!r} was destroyed, or is damaged")
 
 
 async def file_of(connection: Connection, tenant: str, id: str) -> dict[str, Any]:

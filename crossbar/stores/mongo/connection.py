@@ -8,9 +8,9 @@ whether it was done, and the caller is told that the store cannot be reached.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import pymongo
 from bson.errors import BSONError
@@ -18,95 +18,51 @@ from gridfs.errors import GridFSError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
-    ConfigurationError,
     DocumentTooLarge,
     ExecutionTimeout,
-    InvalidURI,
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
+    ServerSelectionTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import _ServerMode
-from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
-from ...errors import SettingsError, StoreError, StoreOverdue, StoreUnavailable
+from ...errors import StoreError, StoreOverdue, StoreUnavailable
 from ...settings import MongoSettings
+from .abandoned import Abandoned
+from .address import Address
 
-ANSWER_WITHIN = 1.8
+# NOTE: the driver looks for a server for half a second longer than it may.
+ANSWER_WITHIN = 1.4
 """Seconds in which a server answers, or counts as lost."""
-DATABASE = "crossbar"
-"""The database, where the URL names none."""
+_LOOK_EVERY = 0.1
+_BYTES_WITHIN = 10.0
+# How many pieces of blobs are on their way at once.
+_LANES = 4
 
 _OLDEST_WIRE = 17  # MongoDB 6.0
-_DEFAULTS: Mapping[str, Any] = {
-    "appname": "crossbar",
-    "retryWrites": True,
-    "retryReads": True,
-    "serverSelectionTimeoutMS": 1500,
-    "connectTimeoutMS": 1200,
-    # NOTE: a server that says nothing any more is noticed after this and the time that a connection may take.
-    "heartbeatFrequencyMS": 500,
-}
-_NO_RIGHT = frozenset({8000, 13, 18})
+_NO_LOGIN = frozenset({18, 8000})
+_NO_RIGHT = 13
 _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 
 Database = AsyncDatabase[dict[str, Any]]
 
 
-class Address(NamedTuple):
-    """A URL of MongoDB, taken apart: what messages call it, its database, and the driver's options."""
-
-    url: str
-    name: str
-    database: str
-    options: Mapping[str, Any]
-
-
-def address_of(url: str, settings: MongoSettings) -> Address:
-    """The address that a URL names; SettingsError for what the driver does not understand, or what loses writes."""
-    try:
-        parsed = parse_uri(url, validate=True, warn=False)
-    except (InvalidURI, ConfigurationError, ValueError) as error:
-        # NOTE: the driver's sentence can hold a piece of the URL, and that the password.
-        why = "user and password must be percent-encoded" if "percent" in str(error).lower() else "cannot be read"
-        raise SettingsError(
-            [f"store.url: this mongodb URL {why}; write mongodb://user:password@host1,host2/database?replicaSet=rs0"],
-            "store",
-        ) from None
-    said = {name.lower() for name in parsed["options"]}
-    faults = [
-        f"store.url: {name}: say it in [store.mongodb] as {ours}, not in the URL"
-        for name, ours in _IN_SETTINGS.items()
-        if name in said
-    ]
-    if faults:
-        raise SettingsError(faults, "store")
-    hosts = ",".join(host if port is None else f"{host}:{port}" for host, port in parsed["nodelist"])
-    database = parsed["database"] or DATABASE
-    options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in said}
-    return Address(url, f"MongoDB store {hosts}/{database}", database, {**options, "maxPoolSize": settings.connections})
-
-
-_IN_SETTINGS = {
-    "w": "write_concern",
-    "journal": "journal",
-    "j": "journal",
-    "readconcernlevel": "read_concern",
-    "readpreference": "read_preference",
-    "maxpoolsize": "connections",
-}
-
-
 class Connection:
-    """An open connection, good for the event loop that it was opened on; `lists` may read from other members."""
+    """An open connection, good for the event loop that it was opened on.
+
+    `lists` may read from other members than the primary; `members` are the ways to read what never changes, in the
+    order in which they are tried.
+    """
 
     def __init__(self, address: Address, settings: MongoSettings) -> None:
         self.address = address
         self.loop = asyncio.get_running_loop()
         concern = settings.write_concern
-        self.client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(address.url, **address.options)
+        with told(address.name):
+            self.client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(address.url, **address.options)
         self.database: Database = self.client.get_database(
             address.database,
             read_preference=ReadPreference.PRIMARY,
@@ -114,6 +70,9 @@ class Connection:
             write_concern=WriteConcern(w=int(concern) if concern.isdigit() else concern, j=settings.journal),
         )
         self.lists: Database = self.database.with_options(read_preference=_PREFERENCES[settings.read_preference])
+        self.members = (self.database,) if settings.read_preference == "primary" else (self.lists, self.database)
+        self._lanes = asyncio.Semaphore(_LANES)
+        self.abandoned = Abandoned(self.database, ANSWER_WITHIN)
         self.server = ""
 
     async def begin(self) -> None:
@@ -132,7 +91,40 @@ class Connection:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await self.abandoned.close()
         await self.client.close()
+
+    @asynccontextmanager
+    async def unless_lost(self) -> AsyncIterator[None]:
+        """For what may take long: StoreUnavailable once it takes longer than an answer, and no server is there.
+
+        The driver would look for one for as long as the whole may take.
+        """
+        loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
+        looking: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal looking
+            if self.client.topology_description.has_readable_server(self.lists.read_preference):
+                looking = loop.call_later(_LOOK_EVERY, look)
+            else:
+                limit.reschedule(loop.time())
+
+        looking = loop.call_later(ANSWER_WITHIN, look)
+        try:
+            async with limit:
+                yield
+        except TimeoutError:
+            raise StoreUnavailable(f"{self.address.name}: no server can be reached") from None
+        finally:
+            looking.cancel()
+
+    @asynccontextmanager
+    async def moving_bytes(self) -> AsyncIterator[None]:
+        """For a piece of a blob: few at a time, so that documents get through, and with time for a slow network."""
+        async with self.unless_lost(), self._lanes:
+            with pymongo.timeout(_BYTES_WITHIN):
+                yield
 
     def transactions(self) -> dict[str, Any]:
         """How transactions read and write."""
@@ -162,17 +154,25 @@ def told(name: str, *, writes: bool = False) -> Iterator[None]:
 
 
 def _told(name: str, error: Exception, writes: bool) -> StoreError:
-    why = " ".join(str(error).partition(", Timeout:")[0].split())[:300]
-    if isinstance(error, OperationFailure) and error.code in _NO_RIGHT:
+    why = " ".join(str(error).partition(", Timeout:")[0].partition(", full error:")[0].split())[:300]
+    if isinstance(error, OperationFailure) and error.code in _NO_LOGIN:
+        return StoreUnavailable(
+            f"{name}: user or password is wrong ({why}); where the user is not one of this database, say which with "
+            "?authSource=admin"
+        )
+    if isinstance(error, OperationFailure) and error.code == _NO_RIGHT:
         return StoreUnavailable(
             f"{name}: the user may not do that ({why}); it needs the role readWrite on the database"
         )
     if isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE):
         return StoreError("the document is larger than the 16 MB that MongoDB can hold")
-    if isinstance(error, ExecutionTimeout):
+    # NOTE: it is the driver that says "would exceed", after it looked for a server until nearly all the time was over.
+    if isinstance(error, ExecutionTimeout) and "would exceed" not in why:
         return StoreOverdue(
             f"{name}: not done in time; ask for less at a time, or index what is filtered by", begun=writes
         )
-    if isinstance(error, NetworkTimeout):
+    if isinstance(error, NetworkTimeout | ExecutionTimeout):
         return StoreUnavailable(f"{name}: no answer in time ({why})")
+    if isinstance(error, ServerSelectionTimeoutError):
+        return StoreUnavailable(f"{name}: no primary can be reached ({why.partition(' (configured')[0]})")
     return StoreUnavailable(f"{name}: {type(error).__name__}: {why}")

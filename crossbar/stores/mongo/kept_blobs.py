@@ -68,7 +68,7 @@ class KeptBlobs:
     async def of(self, owner: ObjectId) -> tuple[StoredBlob, ...]:
         """The blobs of a record, in the order of their ids."""
         files = self._database[FILES].find({"metadata.owner": owner}, _FACTS, session=self._session)
-        found = [StoredBlob(file["_id"], file["length"], file["metadata"]["sha256"]) async for file in files]
+        found = [StoredBlob(file["_id"], int(file["length"]), file["metadata"]["sha256"]) async for file in files]
         return tuple(sorted(found, key=lambda blob: blob.id))
 
     async def drop(self, shelves: Shelves, change: Drop) -> None:

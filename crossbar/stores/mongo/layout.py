@@ -23,7 +23,7 @@ from bson import ObjectId
 from ...errors import StoreUnavailable
 from ...filters import Path, field_at
 from .. import Document, Kind
-from .marks import ALL, fields_of, marks_of
+from .marks import ALL, fields_of, has_more, marks_of
 
 LAYOUT = 1
 NEVER = 2**63 - 1
@@ -102,17 +102,22 @@ class Shelf:
         data = orjson.loads(body)
         secrets = orjson.loads(private) if private else {}
         marks = marks_of(data, secrets)
+        fields = fields_of(data, secrets, self._paths, self._private_paths) if self.declared else None
         return {
             "summary": self._summary(id, data),
             "unique": dict(self._unique_values(data)) or None,
-            "fields": fields_of(data, secrets, self._paths, self._private_paths) if self.declared else None,
+            "fields": fields,
             "marks": marks,
-            "wide": True if marks == [ALL] else None,
+            "wide": True if marks == [ALL] or has_more(fields or ()) else None,
         }
 
     def unique_values(self, document: Document) -> dict[str, str]:
         """The unique fields that the document fills, by their dotted paths, each with what stands for its value."""
-        data = orjson.loads(document.body) if self.unique else None
+        return self.unique_in(document.body)
+
+    def unique_in(self, body: bytes | str) -> dict[str, str]:
+        """The unique fields that a body fills, by their dotted paths, each with what stands for its value."""
+        data = orjson.loads(body) if self.unique else None
         return {dotted: literal for dotted, _, literal in self._unique(data)}
 
     def indexes(self) -> list[Index]:

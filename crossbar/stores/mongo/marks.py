@@ -26,8 +26,11 @@ from ..literals import literals_of, literals_with_text
 ALL = "*"
 """The only mark of a document that would have too many of them."""
 MOST_MARKS = 4000
+MOST_TEXT = 3_000_000
+"""Characters of names and literals that are put into marks; what is nested deeply repeats them on every level."""
 MOST_ELEMENTS = 500
 """Elements of an array in a declared field that are found by the index."""
+_MORE_ELEMENTS = "[]*"
 _LONGEST_LITERAL = 128
 _EMPTY = ('""', "[]", "{}")
 _MARKS = str.maketrans({character: f"\\{character}" for character in "\\.=?[*#"})
@@ -39,12 +42,19 @@ Selection = dict[str, Any]
 def marks_of(body: Any, private: Any) -> list[str]:
     """All marks of a document, `*` alone if there would be too many."""
     found: list[str] = []
+    room = MOST_TEXT
     for lead, part in ((":", body), ("~", private)):
-        for mark in _marks_below(lead, part or {}):
-            if len(found) == MOST_MARKS:
+        for mark, cost in _marks_below(lead, part or {}):
+            room -= cost
+            if len(found) == MOST_MARKS or room < 0:
                 return [ALL]
             found.append(mark)
     return found
+
+
+def has_more(fields: Iterable[str]) -> bool:
+    """Whether some of these marks of declared fields stand for elements that they do not name."""
+    return any(mark.endswith(_MORE_ELEMENTS) for mark in fields)
 
 
 def fields_of(body: Any, private: Any, indexes: Iterable[Path], private_indexes: Iterable[Path]) -> list[str]:
@@ -59,7 +69,7 @@ def fields_of(body: Any, private: Any, indexes: Iterable[Path], private_indexes:
             found.append(_value(name, value))
             if isinstance(value, list):
                 marks = list(dict.fromkeys(_element(name, item) for item in value[: MOST_ELEMENTS + 1]))
-                found += marks if len(value) <= MOST_ELEMENTS else [f"{name}[]{ALL}"]
+                found += marks if len(value) <= MOST_ELEMENTS else [f"{name}{_MORE_ELEMENTS}"]
     return found
 
 
@@ -114,7 +124,7 @@ def by_field(filter: Filter) -> Selection | None:
         return {"fields": {"$in": _values(name, literals)}} if literals else None
     # NOTE: the empty text stands for missing fields too, which is most documents: nothing to be found by an index.
     if filter.operator == "equals" and filter.value != "":
-        return {"fields": {"$in": [*_equal(name, filter.value), f"{name}[]{ALL}"]}}
+        return {"fields": {"$in": [*_equal(name, filter.value), f"{name}{_MORE_ELEMENTS}"]}}
     return None
 
 
@@ -152,25 +162,32 @@ def _values(name: str, literals: Iterable[str]) -> list[str]:
     return [f"{name}={_short(literal)}" for literal in literals]
 
 
-def _marks_below(before: str, value: dict[str, Any]) -> Iterator[str]:
+def _marks_below(before: str, value: dict[str, Any]) -> Iterator[tuple[str, int]]:
+    """The marks of all fields, each with the characters that it took."""
     for key, below in value.items():
         if below is None:
             continue
         name = before + _plain(key)
-        yield f"{name}?"
-        yield _value(name, below)
+        yield f"{name}?", len(name)
+        literal = _literal(below)
+        yield f"{name}={_short(literal)}", len(name) + len(literal)
         if isinstance(below, list):
-            yield from dict.fromkeys([_element(name, item) for item in below])
+            for mark in dict.fromkeys([_element(name, item) for item in below]):
+                yield mark, len(mark)
         elif isinstance(below, dict):
             yield from _marks_below(f"{name}.", below)
 
 
 def _value(name: str, value: Any) -> str:
-    return f"{name}={_short(orjson.dumps(value).decode())}"
+    return f"{name}={_short(_literal(value))}"
 
 
 def _element(name: str, value: Any) -> str:
-    return f"{name}[]={_short(orjson.dumps(value).decode())}"
+    return f"{name}[]={_short(_literal(value))}"
+
+
+def _literal(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _short(literal: str) -> str:

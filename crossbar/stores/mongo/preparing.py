@@ -6,7 +6,8 @@ once. All of it can be interrupted, and done by several processes at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from bson import ObjectId
@@ -27,7 +28,6 @@ BLOBS = "blobs"
 """The name under which `kinds` says that the collections of the blobs are ready."""
 
 _BATCH = 500
-_OTHER = frozenset({85, 86})  # IndexOptionsConflict, IndexKeySpecsConflict
 
 SHARED_INDEXES: Mapping[str, tuple[Index, ...]] = {
     FILES: (Index("owner", (("metadata.owner", 1),)), Index("filename", (("filename", 1), ("uploadDate", 1)))),
@@ -66,7 +66,8 @@ async def prepare(connection: Connection, kinds: Iterable[Kind], now: int, *, cr
             await _bring_up(connection, shelves[name], now)
         else:
             await make_indexes(database, {each: SHARED_INDEXES[each] for each in SHARED_INDEXES})
-            await database.create_collection(LOCKS) if LOCKS not in await database.list_collection_names() else None
+            with _unless(_COLLECTION_THERE):
+                await database.create_collection(LOCKS, check_exists=False)
         record = {"fingerprint": wanted[name], "layout": LAYOUT}
         if name in shelves:
             record["kind"] = shelves[name].kind._asdict()
@@ -79,13 +80,20 @@ async def make_indexes(database: Database, wanted: Mapping[str, Iterable[Index]]
     done: list[Lack] = []
     for collection in wanted:
         for lack in await lacks(database, collection, wanted[collection]):
-            if lack.what != "made":
-                await database[collection].drop_index(lack.called)
-            made = next((index for index in wanted[collection] if index.name == lack.called), None)
-            if made is not None:
-                await database[collection].create_indexes([IndexModel([*made.keys], name=made.name, **made.options)])
+            await _make_good(database, lack, wanted[collection])
             done.append(lack)
     return done
+
+
+async def _make_good(database: Database, lack: Lack, wanted: Iterable[Index]) -> None:
+    """Do what there is to do about one index of those that are wanted."""
+    collection = database[lack.collection]
+    if lack.what != "made":
+        with _unless(_NO_INDEX):
+            await collection.drop_index(lack.called)
+    made = next((index for index in wanted if index.name == lack.called), None)
+    if made is not None:
+        await collection.create_indexes([IndexModel([*made.keys], name=made.name, **made.options)])
 
 
 async def lacks(database: Database, collection: str, wanted: Iterable[Index]) -> list[Lack]:
@@ -106,7 +114,17 @@ async def lacks(database: Database, collection: str, wanted: Iterable[Index]) ->
     return found + [Lack(collection, name, "dropped") for name in stale]
 
 
-_NO_COLLECTION = 26  # NamespaceNotFound
+_NO_COLLECTION, _NO_INDEX, _COLLECTION_THERE = 26, 27, 48  # NamespaceNotFound, IndexNotFound, NamespaceExists
+
+
+@contextmanager
+def _unless(code: int) -> Iterator[None]:
+    """Do something that another process may have done just before, which the server says by this code."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code != code:
+            raise
 
 
 def _is_same(index: Index, present: Mapping[str, Any]) -> bool:
@@ -116,51 +134,78 @@ def _is_same(index: Index, present: Mapping[str, Any]) -> bool:
 
 
 async def _bring_up(connection: Connection, shelf: Shelf, now: int) -> None:
-    """Give a collection the indexes of its kind, and its records what they are found by."""
+    """Give a collection the indexes of its kind, and its records what they are found by.
+
+    Whoever has the kind open as it was loses nothing if this fails, since what can fail comes before all else.
+    """
     database, collection = connection.database, connection.database[shelf.collection]
     indexes = shelf.indexes()
-    plain = [index for index in indexes if not index.name.startswith("unique ")]
-    stale = [lack for lack in await lacks(database, shelf.collection, indexes) if lack.what == "dropped"]
-    for lack in stale:
-        await collection.drop_index(lack.called)
-    await make_indexes(database, {shelf.collection: plain})
+    fields = {f"unique {dotted}": dotted for dotted in shelf.unique}
+    lacking = await lacks(database, shelf.collection, indexes)
+    for lack in lacking:
+        if lack.what != "dropped" and lack.called not in fields:
+            await _make_good(database, lack, indexes)
     # NOTE: expired documents count as deleted, so they must not stand in the way of a unique index.
-    await collection.delete_many({"until": {"$lte": now}, "deleted": False, "blobs": False})
+    expired = {"until": {"$lte": now}, "deleted": False}
+    await collection.delete_many(expired | {"blobs": False})
+    await collection.update_many(expired | {"blobs": True}, {"$unset": {"unique": ""}})
+    await _make_unique(connection, shelf, [lack for lack in lacking if lack.called in fields], now)
     try:
-        async for updates in _renewed(connection, shelf):
-            await collection.bulk_write(updates, ordered=False)
-        await make_indexes(database, {shelf.collection: indexes})
-    except (DuplicateKeyError, BulkWriteError) as error:
+        async for some in _live(connection, shelf, now):
+            await collection.bulk_write([_update(each, changed(_derived(shelf, each))) for each in some], ordered=False)
+    except BulkWriteError as error:
         raise await _clash(connection, shelf) from error
-    except OperationFailure as error:
-        if error.code == _DUPLICATE:
-            raise await _clash(connection, shelf) from error
-        raise
+    for lack in lacking:
+        if lack.what == "dropped":
+            await _make_good(database, lack, indexes)
 
 
-_DUPLICATE = 11000
-
-
-async def _renewed(connection: Connection, shelf: Shelf) -> AsyncIterator[list[UpdateOne]]:
-    """The updates that give every live record what follows from its document, some at a time."""
-    collection, last = connection.database[shelf.collection], ObjectId(b"\0" * 12)
-    while True:
-        some = (
-            await collection.find({"_id": {"$gt": last}, "deleted": False}, _RENEWED_BY)
-            .sort("_id", 1)
-            .limit(_BATCH)
-            .to_list()
-        )
-        if not some:
-            return
-        last = some[-1]["_id"]
-        yield [
-            UpdateOne(
-                {"tenant": record["tenant"], "_id": record["_id"], "revision": record["revision"], "deleted": False},
-                changed(_derived(shelf, record)),
-            )
-            for record in some
+async def _make_unique(connection: Connection, shelf: Shelf, lacking: Iterable[Lack], now: int) -> None:
+    """Give the records the values of fields that become unique, and make their indexes; nothing of it if some clash."""
+    database, collection = connection.database, connection.database[shelf.collection]
+    fields = {lack.called.removeprefix("unique "): lack for lack in lacking}
+    if not fields:
+        return
+    async for some in _live(connection, shelf, now):
+        values = [(each, shelf.unique_in(each["body"])) for each in some]
+        updates = [
+            _update(each, {"$set": {unique_field(name): filled[name] for name in filled if name in fields}})
+            for each, filled in values
+            if not fields.keys().isdisjoint(filled)
         ]
+        if updates:
+            await collection.bulk_write(updates, ordered=False)
+    made: list[Lack] = []
+    try:
+        for lack in fields.values():
+            await _make_good(database, lack, shelf.indexes())
+            made.append(lack)
+    except DuplicateKeyError as error:
+        clash = await _clash(connection, shelf)
+        for lack in made:
+            await collection.drop_index(lack.called)
+        await collection.update_many({}, {"$unset": {unique_field(name): "" for name in fields}})
+        raise clash from error
+
+
+async def _live(connection: Connection, shelf: Shelf, now: int) -> AsyncIterator[list[dict[str, Any]]]:
+    """All records that are alive, some at a time."""
+    collection, last = connection.database[shelf.collection], ObjectId(b"\0" * 12)
+    alive = {"deleted": False, "until": {"$gt": now}}
+    while (
+        some := await collection.find({"_id": {"$gt": last}, **alive}, _RENEWED_BY)
+        .sort("_id", 1)
+        .limit(_BATCH)
+        .to_list()
+    ):
+        last = some[-1]["_id"]
+        yield some
+
+
+def _update(record: Mapping[str, Any], change: dict[str, Any]) -> UpdateOne:
+    """The update of a record that has stayed as it was read."""
+    place = {"tenant": record["tenant"], "_id": record["_id"], "revision": record["revision"], "deleted": False}
+    return UpdateOne(place, change)
 
 
 _RENEWED_BY = {"tenant": 1, "id": 1, "revision": 1, "body": 1, "private": 1}

@@ -26,12 +26,13 @@ from ...errors import BlobMissing, CrossbarError, StoreError, StoreUnavailable
 from ...settings import Limits, MongoSettings
 from .. import Change, Delete, Document, Insert, Kind, Query, Replace, Rows
 from . import blobs
+from .address import address_of
 from .blobs import MongoBlobWriter
-from .connection import ANSWER_WITHIN, Connection, address_of, told
+from .connection import ANSWER_WITHIN, Connection, told
 from .janitor import tidy
 from .layout import Record, Shelves, live
 from .listings import asked, count, records
-from .preparing import prepare
+from .preparing import KINDS, prepare
 from .tallies import MongoTallies
 from .transactions import in_transaction
 from .whole import MongoWhole
@@ -95,7 +96,8 @@ class MongoStore(MongoWhole):
             self._connection = connection
             self._locks.clear()
         with told(self.name):
-            shelves = await prepare(connection, kinds, self._now(), create=self._settings.create_indexes)
+            async with connection.unless_lost():
+                shelves = await prepare(connection, kinds, self._now(), create=self._settings.create_indexes)
         self._shelves = Shelves({**self._shelves, **shelves})
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._tidy(), name="crossbar-mongo-janitor")
@@ -154,8 +156,10 @@ class MongoStore(MongoWhole):
         wanted = asked(query, shelf, self._now())
         if wanted is None:
             return 0
+        connection = self._opened()
         with told(self.name), pymongo.timeout(self._read_seconds):
-            return await count(query, wanted, self._opened().lists[shelf.collection])
+            async with connection.unless_lost():
+                return await count(query, wanted, connection.lists[shelf.collection])
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
         """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
@@ -204,7 +208,8 @@ class MongoStore(MongoWhole):
         """The server, its version and its hosts; StoreUnavailable if no primary answers."""
         connection = self._opened()
         with told(self.name), pymongo.timeout(min(HEALTH_WITHIN, ANSWER_WITHIN)):
-            await connection.database.command("ping")
+            # NOTE: what is read is asked for again when a connection breaks; a ping is not.
+            await connection.database[KINDS].find_one({}, {"_id": 1})
         return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
 
     def tallies(self) -> MongoTallies:
@@ -228,11 +233,13 @@ class MongoStore(MongoWhole):
     async def _read(self, query: Query, fields: tuple[str, ...], most: int) -> list[Record]:
         """The records of a listing, at most so many."""
         shelf = self._shelves[query.kind]
-        collection, wanted = self._opened().lists[shelf.collection], asked(query, shelf, self._now())
+        connection, wanted = self._opened(), asked(query, shelf, self._now())
         if wanted is None:
             return []
+        collection = connection.lists[shelf.collection]
         with told(self.name), pymongo.timeout(self._read_seconds):
-            return [record async for record in records(query, wanted, collection, fields, most)]
+            async with connection.unless_lost():
+                return [record async for record in records(query, wanted, collection, fields, most)]
 
     async def _alone(self, connection: Connection, change: Insert | Replace | Delete) -> list[Document | None]:
         """Carry out one change, which MongoDB does as a whole; one that something is in the way of, carefully."""

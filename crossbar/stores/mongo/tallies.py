@@ -74,7 +74,7 @@ class MongoTallies:
                 "machine": {"$ne": machine},
                 "_id": {"$nin": [_id(*each) for each in seen]},
             }
-            found = self._notes.find(wanted).sort("at", -1).limit(MOST_READ)
+            found = self._notes.find(wanted).hint(INDEXES[0].name).sort("at", -1).limit(MOST_READ)
             return [_note(record, now) async for record in found]
 
     async def _time(self) -> datetime:

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import pymongo
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -19,66 +19,84 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from .connection import ANSWER_WITHIN, Connection
 
 T = TypeVar("T")
+Work = Callable[[AsyncClientSession], Awaitable[T]]
 
 _AGAIN, _UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 _PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+_TIMED_OUT = 50  # MaxTimeMSExpired
 # What each change adds to the time that a server has, which also sends the documents of large writes.
 _FOR_EACH = 0.01
 
 
-async def in_transaction(
-    connection: Connection,
-    work: Callable[[AsyncClientSession], Awaitable[T]],
-    *,
-    changes: int,
-    within: float,
-) -> T:
+async def in_transaction(connection: Connection, work: Work[T], *, changes: int, within: float) -> T:
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
     `changes` is how many it makes, `within` the seconds for which conflicts are tried again.
     """
-    begun, tries = monotonic(), 0
-    patience = ANSWER_WITHIN + changes * _FOR_EACH
-    alarm = begun + patience
-    async with connection.client.start_session(causal_consistency=False) as session:
+    transaction = _Transaction(connection, work, ANSWER_WITHIN + changes * _FOR_EACH)
+    try:
+        async with connection.unless_lost():
+            return await transaction.carried_out(within)
+    finally:
+        if transaction.over:
+            await transaction.session.end_session()
+        else:
+            connection.abandoned.add(transaction.session)
+
+
+class _Transaction(Generic[T]):
+    """Some work, and how far it is; `patience` is how many seconds one try may take."""
+
+    def __init__(self, connection: Connection, work: Work[T], patience: float) -> None:
+        self._connection = connection
+        self._work = work
+        self._patience = patience
+        self.session = connection.client.start_session(causal_consistency=False)
+        self.over = True
+        """Whether the server is known to have ended it, one way or the other."""
+
+    async def carried_out(self, within: float) -> T:
+        """Try it, for so many seconds if others are in the way."""
+        begun, tries = monotonic(), 0
+        alarm = begun + self._patience
         while True:
             try:
                 with pymongo.timeout(max(alarm - monotonic(), 0.001)):
-                    return await _once(connection, session, work)
+                    return await self._once(alarm)
             except PyMongoError as error:
                 if not error.has_error_label(_AGAIN):
                     raise
                 now, pause = monotonic(), random.uniform(0, min(_PAUSE * 2**tries, _LONGEST_PAUSE))  # noqa: S311
-                if now + pause > begun + within:
+                lost = isinstance(error, ConnectionFailure)
+                if now + pause > begun + (ANSWER_WITHIN if lost else within):
                     raise
-                if isinstance(error, ConnectionFailure):
-                    if now + pause > alarm:
-                        raise
-                else:
-                    alarm = now + pause + patience
+                if not lost:
+                    alarm = now + pause + self._patience
                 tries += 1
                 await asyncio.sleep(pause)
 
-
-async def _once(
-    connection: Connection, session: AsyncClientSession, work: Callable[[AsyncClientSession], Awaitable[T]]
-) -> T:
-    await session.start_transaction(**connection.transactions())
-    try:
-        done = await work(session)
-    except BaseException:
-        if session.in_transaction:
-            await session.abort_transaction()
-        raise
-    while True:
+    async def _once(self, alarm: float) -> T:
+        session = self.session
+        self.over = False
+        await session.start_transaction(**self._connection.transactions())
         try:
-            await session.commit_transaction()
-            return done
-        except PyMongoError as error:
-            # NOTE: a commit can be repeated, and says the same again; one that is refused has not happened.
-            timed_out = isinstance(error, OperationFailure) and error.code == _TIMED_OUT
-            if not error.has_error_label(_UNKNOWN) or timed_out or error.timeout:
-                raise
+            done = await self._work(session)
+        except Exception as error:
+            # NOTE: the driver does not say when this fails, which it does when the time is over.
+            await session.abort_transaction()
+            self.over = not isinstance(error, ConnectionFailure) and monotonic() < alarm
+            raise
+        await self._commit()
+        self.over = True
+        return done
 
-
-_TIMED_OUT = 50  # MaxTimeMSExpired
+    async def _commit(self) -> None:
+        while True:
+            try:
+                return await self.session.commit_transaction()
+            except PyMongoError as error:
+                # NOTE: a commit can be repeated, and says the same again; one that is refused has not happened.
+                timed_out = isinstance(error, OperationFailure) and error.code == _TIMED_OUT
+                if not error.has_error_label(_UNKNOWN) or timed_out or error.timeout:
+                    raise
+            await asyncio.sleep(_LONGEST_PAUSE)
