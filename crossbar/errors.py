@@ -34,6 +34,7 @@
     │   ├── UniqueConflict          a unique field already has this value
     │   ├── GuardFailed             what a write depends on is not so
     │   ├── BlobMissing             there is no such blob
+    │   ├── Occupied                the place of a document that is to be restored is taken
     │   ├── StoreUnavailable        the store cannot be reached, opened or written
     │   └── StoreOverdue            the store took longer than it may
     ├── DefinitionError             an endpoint class is not well formed
@@ -381,6 +382,14 @@ class BlobMissing(StoreError):
     def __init__(self, tenant: str, id: str) -> None:
         super().__init__(f"no blob {id!r} in tenant {tenant!r}")
         self.tenant, self.id = tenant, id
+
+
+class Occupied(StoreError):
+    """A document cannot be restored: its id, or a value of a unique field, is that of something else in the store."""
+
+    def __init__(self, message: str, tenant: str, kind: str, id: str) -> None:
+        super().__init__(message)
+        self.tenant, self.kind, self.id = tenant, kind, id
 
 
 class StoreUnavailable(StoreError):

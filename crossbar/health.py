@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 METRICS = b"/metrics"
+STALE = "ready, with older settings than those in the store: the log says why"
+"""What a process says that could not take them over; it can serve, and others may be no better off."""
 
 
 def paths_beside(settings: Settings) -> frozenset[bytes]:
@@ -36,7 +38,7 @@ async def probe(app: Crossbar, ctx: Context, send: Send) -> None:
         try:
             await app.start()
             await app.store.health()
-            told = "ready"
+            told = "ready" if not app.following.faults else STALE
         except StoreUnavailable:
             status, told = 503, "the datastore cannot be reached"
         if app.draining:

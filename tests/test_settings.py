@@ -55,6 +55,10 @@ def test_without_anything_there_are_the_defaults() -> None:
         pytest.param("[server]\nport = 9000", "server.port", 9000, id="a whole number"),
         pytest.param("server.port = 0", "server.port", 0, id="a dotted key"),
         pytest.param("[log]\naccess = false", "log.access", False, id="a boolean"),
+        pytest.param("[store.mongodb]\ncache_seconds = 0.25", "store.mongodb.cache_seconds", 0.25, id="a float"),
+        pytest.param(
+            "[store.mongodb]\ncache_seconds = 0", "store.mongodb.cache_seconds", 0, id="a float without parts"
+        ),
         pytest.param("[log]\nlevel = 'debug'", "log.level", "debug", id="one of some words"),
         pytest.param("[modules]\ndisabled = ['a', 'b']", "modules.disabled", ("a", "b"), id="a list"),
         pytest.param("[server]\nnode = 'Köln'", "server.node", "Köln", id="any letters"),
@@ -76,6 +80,9 @@ def test_a_file(file: Path, text: str, key: str, expected: object) -> None:
     [
         pytest.param("CROSSBAR__SERVER__PORT", "9000", "server.port", 9000, id="a whole number"),
         pytest.param("CROSSBAR__SERVER__HOST", "::1", "server.host", "::1", id="text that is no TOML"),
+        pytest.param(
+            "CROSSBAR__STORE__MONGODB__WRITE_CONCERN", "2", "store.mongodb.write_concern", "2", id="a concern"
+        ),
         pytest.param("CROSSBAR__SERVER__HOST", '"a b"', "server.host", "a b", id="text as TOML"),
         pytest.param("CROSSBAR__SERVER__HOST", "", "server.host", "", id="nothing is empty text"),
         pytest.param("CROSSBAR__LOG__ACCESS", "false", "log.access", False, id="a boolean"),
@@ -126,6 +133,9 @@ def test_precedence(file: Path) -> None:
         pytest.param("[server]\nport = true", "server.port", "integer", id="a boolean for a number"),
         pytest.param("[server]\nport = 8000.5", "server.port", "integer", id="a fraction for a whole number"),
         pytest.param("[server]\nport = 8000.0", "server.port", "integer", id="a float for a whole number"),
+        pytest.param("[store.mongodb]\ncache_seconds = nan", "store.mongodb.cache_seconds", "nan", id="no number"),
+        pytest.param("[store.mongodb]\ncache_seconds = 1.5", "store.mongodb.cache_seconds", "1", id="a large float"),
+        pytest.param("[store.mongodb]\nwrite_concern = '0'", "store.mongodb.write_concern", '"majority"', id="w:0"),
         pytest.param("[server]\nport = nan", "server.port", "integer", id="no number for a number"),
         pytest.param("[server]\nport = 65536", "server.port", "65535", id="above the bound"),
         pytest.param("[server]\nport = -1", "server.port", "0", id="below the bound"),

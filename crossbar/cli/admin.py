@@ -140,6 +140,10 @@ class _Commands:
             return {"ok": True, "modules": [facts_of(plugin) for plugin in self._app.plugins.plugins]}
         if asked["do"] == "targets":
             return {"ok": True, "targets": self._targets()}
+        if asked["do"] == "settings":
+            following = self._app.following
+            revision = following.stored.revision if following.stored is not None else None
+            return {"ok": True, "revision": revision, "faults": [*map(shown, following.faults)]}
         if asked["do"] == "explain":
             return self._explain(asked)
         if asked["do"] in ("try", "configure"):

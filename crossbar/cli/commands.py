@@ -27,7 +27,11 @@ COMMANDS = {
     "token": "token",
     "key": "key",
     "reload": "reload",
+    "settings": "settings",
+    "store": "store",
     "targets": "targets",
+    "export": "export",
+    "import": "importing",
 }
 """The name of each command, and the file of this package that holds it."""
 

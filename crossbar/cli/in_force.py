@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -14,8 +15,12 @@ from .toml_text import toml_of
 
 def in_force(settings: Settings) -> str:
     """The text of the file; passwords in URLs and secrets are hidden, and so is what plugins call by such a name."""
-    tables: dict[str, Any] = msgspec.to_builtins(settings, str_keys=True)
-    return toml_of({name: _hidden(table, foreign=name == PLUGINS) for name, table in tables.items()})
+    return toml_of(hidden(msgspec.to_builtins(settings, str_keys=True)))
+
+
+def hidden(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables of settings without what nobody should read on a screen."""
+    return {name: _hidden(table, foreign=name == PLUGINS) for name, table in tables.items()}
 
 
 def _hidden(value: Any, key: str = "", *, foreign: bool) -> Any:

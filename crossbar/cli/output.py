@@ -13,7 +13,9 @@ import rich_click as click
 
 echo = click.echo
 
-_PASSWORD = re.compile(r"(://[^/@\s:]*:)[^/@\s]*@")
+# NOTE: somebody may have left out to encode a password, so that of a mongodb URL reaches up to the last @ of all.
+_PASSWORD = re.compile(r"(mongodb(?:\+srv)?://[^@\s:]*:)\S*@|(://[^/@\s:]*:)[^/@\s]*@")
+_OPTION = re.compile(r"([?&](?:tlsCertificateKeyFilePassword|proxyPassword|authMechanismProperties)=)[^&\s]*", re.I)
 
 
 class Failure(click.ClickException):
@@ -69,4 +71,4 @@ def first_sentence(thing: object) -> str:
 
 def shown(text: str) -> str:
     """The text without the passwords of the URLs in it."""
-    return _PASSWORD.sub(r"\1***@", text)
+    return _OPTION.sub(r"\1***", _PASSWORD.sub(r"\1\2***@", text))

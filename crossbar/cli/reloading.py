@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from ..app import Crossbar
 from ..errors import PluginError, SettingsError
 from ..gateway.assembly import Gateway
-from ..gateway.keeping import SWAPPED, configure, prepared
+from ..gateway.keeping import SWAPPED, prepared
 from ..settings import Settings, from_environment
+from ..settings.stored import SOURCE
 
 logger = logging.getLogger("crossbar")
 
@@ -48,12 +49,15 @@ class Reloading:
         SettingsError, with all faults, if they cannot be used.
         """
         settings = self._origin.load()
-        made = prepared(self._app, settings)
-        before = self._app.settings
+        following = self._app.following
+        after = following.laid(replace(following.own, **{name: getattr(settings, name) for name in SWAPPED}))
+        made = prepared(self._app, after)
+        found = [*changes(self._app.settings, after), *self._other_files(made)]
+        hidden = [f"{told}, below {SOURCE}" for told in changes(following.own, settings) if told not in found]
         return {
             "digest": digest_of(settings),
-            "changes": [*changes(before, settings), *self._other_files(made)],
-            "later": [*later(self._said(before), settings)],
+            "changes": [*found, *hidden],
+            "later": [*later(self._said(following.own), settings)],
         }
 
     def _other_files(self, made: Gateway) -> Iterator[str]:
@@ -77,10 +81,10 @@ class Reloading:
         settings = self._origin.load()
         if digest_of(settings) != digest:
             raise PluginError("the configuration changed while it was loaded: try again")
-        await configure(self._app, settings)
+        await self._app.following.renew(settings)
         new = self._folder / f"{KEPT}.new"
         new.touch(0o600)
-        new.write_bytes(msgspec.json.encode(self._app.settings))
+        new.write_bytes(msgspec.json.encode(self._app.following.own))
         new.replace(self._folder / KEPT)
 
     async def catch_up(self) -> None:
@@ -88,11 +92,12 @@ class Reloading:
 
         NOTE: to be called once the process can be asked, so that nothing is missed in between.
         """
-        settings = kept(self._folder, self._app.settings)
-        if settings == self._app.settings:
+        following = self._app.following
+        settings = kept(self._folder, following.own)
+        if settings == following.own:
             return
         try:
-            await configure(self._app, settings)
+            await following.renew(settings)
         except SettingsError as error:
             logger.error("reload: this process has an older configuration than the others: %s", "; ".join(error.faults))
 
@@ -119,6 +124,13 @@ def changes(before: Settings, after: Settings) -> Iterator[str]:
     for table in ("upstream", "provider"):
         yield from _changed(table, getattr(before, table), getattr(after, table))
     yield from _changed("route", _routes(before), _routes(after))
+
+
+def module_changes(before: Settings, after: Settings) -> Iterator[str]:
+    """What is different for modules: `plugins sensors: changed`, `module cdrs: disabled`."""
+    yield from _changed("plugins", before.plugins, after.plugins)
+    was, will = set(before.modules.disabled), set(after.modules.disabled)
+    yield from (f"module {name}: {'disabled' if name in will else 'enabled'}" for name in sorted(was ^ will))
 
 
 def later(before: Settings, after: Settings) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
@@ -18,6 +18,7 @@ from ..errors import RegistrationError, SettingsError
 from ..limits.buckets import Table
 from ..registry import Entry, Registry
 from ..settings import Settings
+from ..settings.stored import GATEWAY
 from .assembly import Gateway, Surroundings, gateway_of
 from .peers import Trusted, origin_of
 from .plain import Routes
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("crossbar")
 
-SWAPPED = ("gateway", "upstream", "provider", "route")
+SWAPPED = GATEWAY
 """The tables of settings that another configuration changes at once; all else waits for the next start."""
 ORIGIN = "a route of the gateway"
 
@@ -88,17 +89,20 @@ class Keeper:
                 await self.current.close()
                 await self._before.close()
 
-    def prepared(self, settings: Settings) -> Standing:
-        """What of other settings would take the place of what is in force; SettingsError if it cannot."""
-        return self._made(settings, self.current)
+    def prepared(self, settings: Settings, leaving: Collection[str] = ()) -> Standing:
+        """What of other settings would take the place of what is in force; SettingsError if it cannot.
 
-    def _made(self, settings: Settings, before: Gateway | None) -> Standing:
+        `leaving` are modules that will be gone by then.
+        """
+        return self._made(settings, self.current, leaving)
+
+    def _made(self, settings: Settings, before: Gateway | None, leaving: Collection[str] = ()) -> Standing:
         app, faults = self._app, []
         try:
             trusted = Trusted(settings.gateway.trusted)
         except ValueError as error:
             faults = [f"gateway.trusted: {error}"]
-        others = [entry for entry in app.registry if entry.origin != ORIGIN]
+        others = [entry for entry in app.registry if entry.origin != ORIGIN and entry.name not in leaving]
         around = Surroundings({entry.name for entry in others}, app.dialects, *self._counts)
         try:
             gateway = gateway_of(settings, around, before)
@@ -181,9 +185,12 @@ def govern(app: Crossbar, keeper: Keeper) -> None:
         app.metrics.watch_upstreams(keeper.told)
 
 
-def prepared(app: Crossbar, settings: Settings) -> Gateway:
-    """What `configure` would put in force, without doing it; SettingsError if it cannot be used."""
-    return (app.gateway or keeper_of(app)).prepared(settings).gateway
+def prepared(app: Crossbar, settings: Settings, leaving: Collection[str] = ()) -> Gateway:
+    """What `configure` would put in force once the modules in `leaving` are gone, without doing it.
+
+    SettingsError if it cannot be used.
+    """
+    return (app.gateway or keeper_of(app)).prepared(settings, leaving).gateway
 
 
 async def configure(app: Crossbar, settings: Settings) -> None:
@@ -196,7 +203,8 @@ async def configure(app: Crossbar, settings: Settings) -> None:
         prepared(app, settings)
         keeper = keeper_of(app)
         govern(app, keeper)
-        await app.life.hold(keeper.running())
+        if app.life.loop is not None:  # else whoever opens the application opens this one as well
+            await app.life.hold(keeper.running())
     await keeper.renew(settings)
 
 

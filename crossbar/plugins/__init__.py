@@ -1,5 +1,6 @@
 """Plugins: endpoints and the other parts that people bring, from folders, installed packages and lists of objects."""
 
+from .adjusting import doubtful
 from .changes import Changes
 from .declared import declare
 from .folder import BUNDLED, Folder, bundled_folder
@@ -24,5 +25,6 @@ __all__ = [
     "Source",
     "bundled_folder",
     "declare",
+    "doubtful",
     "schema_files",
 ]

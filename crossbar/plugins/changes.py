@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING
 
 from ..endpoint import Endpoint
 from ..errors import PluginError, StoreUnavailable
-from . import installed
+from ..settings import Settings
+from .adjusting import Adjusting
 from .folder import Folder
-from .found import ENDPOINTS, HOOKS, Found
+from .found import Found
 from .lives import Lives
 from .loading import in_thread
 from .outcome import Outcome
 from .plugin import Plugin
 from .renewal import changed_schemas, concerned, is_noise, renew_schemas
-from .replacing import Loaded, Replacing
+from .replacing import Replacing
 from .roster import Roster
+from .units import CHANGEABLE, Loaded, unit_of
 
 if TYPE_CHECKING:
     from ..app import Crossbar
@@ -43,6 +45,7 @@ class Changes:
         self._seconds = roster.settings.modules.start_seconds
         self._lives = Lives(app, self._seconds, self._ended)
         self._replacing = Replacing(app, roster, self._lives)
+        self._adjusting = Adjusting(roster, self._replacing, self._loaded)
         self._changing = asyncio.Lock()
 
     # The life of the application.
@@ -170,6 +173,14 @@ class Changes:
             self._replacing.publish()
         return [Outcome(name, "started")]
 
+    async def adjust(self, settings: Settings) -> list[Outcome]:
+        """Have modules run with the options of other settings, and go or come as these leave them out or let them in.
+
+        SettingsError, and nothing has changed, if that cannot be.
+        """
+        async with self._changing:
+            return await self._adjusting.adjust(settings)
+
     async def refresh(self, changed: Iterable[Path]) -> list[Outcome]:
         """Bring the modules up to date with their folders after these paths have changed; what became of each."""
         changed = {path.absolute() for path in changed if not is_noise(path)}
@@ -234,19 +245,10 @@ class Changes:
             self._replacing.publish()
 
     async def _reload(self, plugin: Plugin) -> list[Outcome]:
-        source = plugin.found.source
-        path = Path(source.place)
-        folder = next((each for each in self._roster.folders if each.path == path.parent), None)
-        if source.kind == "installed":
-            same = [each for each in self._roster.plugins if each.found.socket in (ENDPOINTS, HOOKS)]
-            before = [each for each in same if installed.is_of(each.found.source, source)]
-            load: Callable[[], Loaded] = partial(installed.load_anew, source)
-        elif folder is not None:
-            before = self._from(source.place)
-            load = partial(folder.load_anew, path)
-        else:
+        unit = unit_of(self._roster, plugin)
+        if unit is None:
             raise PluginError(f"{plugin.name!r} was given to the application as an object, and cannot be loaded anew")
-        outcomes = await self._replacing.replace(before, await self._loaded(load, plugin.found))
+        outcomes = await self._replacing.replace(unit.before, await self._loaded(unit.load, plugin.found))
         for outcome in outcomes:
             if outcome.did == "failed":
                 raise PluginError(f"{outcome.name}: {outcome.why}; the version from before goes on")
@@ -270,14 +272,14 @@ class Changes:
         """The endpoint of that name, or else the plugin of any other sort."""
         called = [plugin for plugin in self._roster.plugins if plugin.name == name]
         candidates = [plugin for plugin in called if not plugin.disabled]
-        candidates.sort(key=lambda plugin: (plugin.found.socket not in (ENDPOINTS, HOOKS), plugin.running is None))
+        candidates.sort(key=lambda plugin: (plugin.found.socket not in CHANGEABLE, plugin.running is None))
         if not candidates and called:
             raise PluginError(f"{name!r} is left out by modules.disabled")
         if not candidates:
             near = get_close_matches(name, [plugin.name for plugin in self._roster.plugins], 1, 0.5)
             meant = f"; did you mean {near[0]!r}?" if near else ""
             raise PluginError(f"there is no module {name!r}{meant or '; `crossbar modules` lists them'}")
-        if candidates[0].found.socket not in (ENDPOINTS, HOOKS):
+        if candidates[0].found.socket not in CHANGEABLE:
             raise PluginError(f"{name!r} is one of the {candidates[0].found.socket}: they change with a restart only")
         return candidates[0]
 

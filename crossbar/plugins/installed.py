@@ -45,11 +45,13 @@ def find(passed_over: Callable[[Found], bool] = lambda _: False) -> Iterator[Fou
     """What the entry points of all groups bring; those that are `passed_over` are not loaded."""
     for socket, listed in entries().items():
         for entry in listed:
-            unloaded = Found(entry.name, source_of(entry), socket=socket)
-            if passed_over(unloaded):
-                yield unloaded
-            else:
-                yield from load(socket, entry)
+            yield from _unless(passed_over, socket, entry)
+
+
+def _unless(passed_over: Callable[[Found], bool], socket: str, entry: EntryPoint) -> list[Found]:
+    """What an entry point brings, or only that there is one if it is passed over."""
+    unloaded = Found(entry.name, source_of(entry), socket=socket)
+    return [unloaded] if passed_over(unloaded) else load(socket, entry)
 
 
 def load(socket: str, entry: EntryPoint) -> list[Found]:
@@ -68,16 +70,23 @@ def load(socket: str, entry: EntryPoint) -> list[Found]:
     return found
 
 
-def load_anew(source: Source) -> tuple[list[Found], Callable[[], None]]:
+def load_anew(
+    source: Source, passed_over: Callable[[Found], bool] = lambda _: False
+) -> tuple[list[Found], Callable[[], None]]:
     """The endpoints and hooks of a package in the version that is installed by now, and how to have the old code again.
 
-    Its code is imported anew, all of it, so that it fits together.
+    Its code is imported anew, all of it but what is `passed_over`, so that it fits together.
     """
     importlib.invalidate_caches()
     listed = [(socket, entry) for socket in (ENDPOINTS, HOOKS) for entry in entries()[socket]]
     own = [(socket, entry) for socket, entry in listed if is_of(source_of(entry), source)]
     put_back = taken_out({_top(entry.module) for _, entry in own})
-    return [found for socket, entry in own for found in load(socket, entry)], put_back
+    return [found for socket, entry in own for found in _unless(passed_over, socket, entry)], put_back
+
+
+def names_in(source: Source) -> set[str]:
+    """The names of the entry points that a source stands for."""
+    return {entry.name for listed in entries().values() for entry in listed if source_of(entry).place == source.place}
 
 
 def is_of(source: Source, of: Source) -> bool:

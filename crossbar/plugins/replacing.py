@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,10 @@ from .lives import Lives
 from .outcome import Outcome
 from .plugin import Plugin
 from .roster import Roster
+from .units import Loaded, in_place
 
 if TYPE_CHECKING:
     from ..app import Crossbar
-
-Loaded = tuple[list[Found], Callable[[], None]]
-"""What was found, and how to have the imported code of before again."""
 
 
 class Replacing:
@@ -40,11 +38,9 @@ class Replacing:
         if fault:
             put_back()
             return self._keep(before, found, fault)
-        at = min((self._roster.plugins.index(plugin) for plugin in before), default=len(self._roster.plugins))
-        kept = [plugin for plugin in self._roster.plugins if plugin not in before]
         added = [self._roster.accept(each, stopped=each.name in stopped) for each in checked]
         left_out = [Plugin(each, disabled=True) for each in found if self._roster.is_disabled(each)]
-        self._roster.plugins[:] = [*kept[:at], *added, *left_out, *kept[at:]]
+        self._roster.plugins[:] = in_place(self._roster.plugins, before, [*added, *left_out])
         self.publish()
         names = {plugin.name for plugin in before}
         taken_out = [Outcome(name, "removed") for name in sorted(names - {each.name for each in found})]

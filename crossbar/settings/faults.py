@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
+
+import msgspec
 
 from .shape import Node, alternatives, node_at, nodes, shape, types_of
 
@@ -38,7 +41,7 @@ class Faults:
         validator = jsonschema_rs.Draft202012Validator(shape(), offline=True)
         others = [
             (path, what)
-            for path, what in self._all(validator.iter_errors(self._value | tables))
+            for path, what in self._all(validator.iter_errors(msgspec.to_builtins(self._value | tables)))
             if tuple(path) not in odd
         ]
         return sorted(self.sentence(path, what) for path, what in [*odd.items(), *others])
@@ -112,7 +115,7 @@ def dotted(path: Path) -> str:
 def _out_of_place(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What TOML has and JSON has not, or takes for something else: dates, times, and floats; null takes their place.
 
-    Floats stay where anything may stand.
+    Floats stay where a number or anything may stand; those that are none, `nan` and `inf`, do not count as numbers.
     """
     members: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, each in list(members):
@@ -122,11 +125,12 @@ def _out_of_place(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tup
         elif not isinstance(each, str | int):
             node = node_at(place)
             wanted = sorted(types_of(node)) if node is not None else []
-            if isinstance(each, float) and node is not None and not wanted:
+            if isinstance(each, float) and node is not None and (not wanted or ("number" in wanted and isfinite(each))):
                 continue
-            # NOTE: JSON Schema takes 8000.0 for an integer; the typed settings do not, and none of them is a float.
+            # NOTE: JSON Schema takes 8000.0 for an integer, and the typed settings do not.
             usual = "integer" if isinstance(each, float) else "string"
-            yield place, f'a {type(each).__name__} is not of type "{" or ".join(wanted) or usual}"'
+            named = f"{each}" if isinstance(each, float) and not isfinite(each) else f"a {type(each).__name__}"
+            yield place, f'{named} is not of type "{" or ".join(wanted) or usual}"'
             value[key] = None
 
 

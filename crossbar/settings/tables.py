@@ -37,7 +37,9 @@ class Server(Options, frozen=True):
 class MongoSettings(Options, frozen=True):
     """How documents in MongoDB are written and read: by default so that what was acknowledged is never lost."""
 
-    write_concern: Annotated[str, Meta(pattern="^[A-Za-z1-9][A-Za-z0-9_-]*$", max_length=64)] = "majority"
+    write_concern: Annotated[
+        str, Meta(pattern="^(?:[1-9][0-9]?|[A-Za-z][A-Za-z0-9_-]*)$", max_length=64, examples=["majority", "2"])
+    ] = "majority"
     journal: bool = True
     read_concern: Literal["local", "majority", "linearizable"] = "majority"
     read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] = "primary"
@@ -50,8 +52,8 @@ class StoreSettings(Options, frozen=True):
     """Which store holds the documents."""
 
     url: str = "sqlite:///crossbar.db"
-    mongodb: MongoSettings = field(default_factory=MongoSettings)
     settings: bool = True
+    mongodb: MongoSettings = field(default_factory=MongoSettings)
 
 
 class Modules(Options, frozen=True):

@@ -13,8 +13,8 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - A unique field (dotted path) may hold each text, number or boolean once in a tenant; missing and null never clash.
 - A document whose `expires` has passed is as good as deleted. That changes no version; caches look at the time.
 - An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
-- `version()` has changed at the latest in the turn of the event loop after the one in which a write of anybody, in any
-  process, is visible to `get`, and before that write is acknowledged to its writer.
+- `version()` has changed before a write is acknowledged to its writer, and at the latest in the turn of the event loop
+  after the one in which a write of anybody, in any process, is visible to `get`; `lag` seconds later for other processes.
 
 A **blob** is bytes that never change: a recording, a photo, a fax. It is written piece by piece before any document
 knows of it, and becomes part of one with a `Keep` in the same write as the document that names it:
@@ -260,6 +260,8 @@ class BlobWriter(Protocol):
 
 class Store(Protocol):
     """Where documents live. Every method may raise StoreUnavailable."""
+
+    lag: float  # The seconds by which `version()` may be late about writes of other processes.
 
     async def open(self, kinds: Iterable[Kind]) -> None:
         """Connect, and make ready to hold these kinds; idempotent, and called again when kinds change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -11,7 +11,7 @@ import orjson
 from msgspec.structs import replace
 
 from ..errors import BlobMissing, DocumentMissing, GuardFailed, RevisionConflict, StoreUnavailable, UniqueConflict
-from ..filters import field_at, matches
+from ..filters import matches
 from . import (
     BLOB_PIECE,
     Change,
@@ -28,26 +28,31 @@ from . import (
     listing_key,
 )
 from .memory_blobs import MemoryBlobs, MemoryBlobWriter, Undo
+from .memory_shelf import Shelf
+from .memory_whole import MemoryWhole
+from .whole import Stored
 
 
-class MemoryStore:
+class MemoryStore(MemoryWhole):
     """Keeps documents while the object lives; each rule of the port stands here in its plainest form.
 
     An inserted document is kept as it is given, with its times and its revision. `clock` gives Unix seconds.
     """
 
+    lag = 0.0
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._kinds: dict[str, Kind] = {}
-        self._shelves: dict[tuple[str, str], _Shelf] = {}
-        self._aside: list[Document] = []
+        self._shelves: dict[tuple[str, str], Shelf] = {}
+        self._aside: list[Stored] = []
         self._blobs = MemoryBlobs(clock)
         self._version = 0
 
     async def open(self, kinds: Iterable[Kind]) -> None:
         """Make ready to hold these kinds; StoreUnavailable if values clash in a field that is now unique."""
         for kind in kinds:
-            shelves = {key: _Shelf(kind) for key in self._shelves if key[1] == kind.name}
+            shelves = {key: Shelf(kind) for key in self._shelves if key[1] == kind.name}
             for key, shelf in shelves.items():
                 for document in filter(self._live, self._shelves[key].documents.values()):
                     for field, other in shelf.clashes(document):
@@ -132,10 +137,10 @@ class MemoryStore:
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def _shelf(self, tenant: str, kind: str) -> _Shelf:
+    def _shelf(self, tenant: str, kind: str) -> Shelf:
         if kind not in self._kinds:
             raise StoreUnavailable(f"memory: the kind {kind!r} was not opened; name it in open()")
-        return self._shelves.get((tenant, kind)) or _Shelf(self._kinds[kind])
+        return self._shelves.get((tenant, kind)) or Shelf(self._kinds[kind])
 
     def _live(self, document: Document) -> bool:
         return document.expires is None or document.expires > self._clock()
@@ -178,11 +183,12 @@ class MemoryStore:
                 return revised
             case Delete(tenant, kind, id, revision, purge):
                 current = self._current(tenant, kind, id, revision)
+                stored = Stored(current, int(self._clock()), self._blobs.of(current))
                 self._take(current, undo)
                 self._blobs.leave(current, undo, aside=not purge)
                 if not purge:
-                    self._aside.append(current)
-                    undo.append(lambda: self._aside.remove(current))
+                    self._aside.append(stored)
+                    undo.append(lambda: self._aside.remove(stored))
                 return None
             case Keep(_, tenant, kind, document_id):
                 self._current(tenant, kind, document_id, None)
@@ -216,46 +222,6 @@ class MemoryStore:
         shelf = self._shelf(document.tenant, document.kind)
         shelf.take(document)
         undo.append(lambda: shelf.put(document))
-
-
-class _Shelf:
-    """The documents of one kind in one tenant: by id, in the order of their keys, and by unique values."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.unique = kind.unique
-        self.documents: dict[str, Document] = {}
-        self.keys: list[str] = []
-        self.ids: dict[str, str] = {}
-        self.holders: dict[tuple[str, bytes], str] = {}
-
-    def put(self, document: Document) -> None:
-        self.documents[document.id] = document
-        self.ids[document.key] = document.id
-        insort(self.keys, document.key)
-        for value in self._unique_values(document):
-            self.holders[value] = document.id
-
-    def take(self, document: Document) -> None:
-        del self.documents[document.id], self.ids[document.key]
-        del self.keys[bisect_left(self.keys, document.key)]
-        for value in self._unique_values(document):
-            del self.holders[value]
-
-    def clashes(self, document: Document) -> Iterator[tuple[str, Document]]:
-        """The documents in the way of this one, each with the field; looked up one by one, the id first."""
-        if document.id in self.documents:
-            yield "id", self.documents[document.id]
-        for value in self._unique_values(document):
-            if value in self.holders:
-                yield value[0], self.documents[self.holders[value]]
-
-    def _unique_values(self, document: Document) -> list[tuple[str, bytes]]:
-        if not self.unique:
-            return []
-        data = document.data()
-        found = ((field, field_at(data, tuple(field.split(".")))) for field in self.unique)
-        # NOTE: compared as JSON, where true, 1 and 1.0 are three values; null, arrays and objects never clash.
-        return [(field, orjson.dumps(value)) for field, value in found if isinstance(value, str | int | float)]
 
 
 def _keeps(query: Query, document: Document) -> bool:

@@ -29,7 +29,7 @@ class Waiting(Struct, frozen=True):
 class Kept(Struct, frozen=True):
     """A blob of a document, which is named by tenant, kind and id."""
 
-    blob: str
+    blob: StoredBlob
     owner: tuple[str, str, str]
     content: bytes
 
@@ -42,14 +42,14 @@ class MemoryBlobs:
         self._waiting: dict[str, Waiting] = {}
         self._kept: dict[str, Kept] = {}
         self._owned: dict[tuple[str, str, str], list[Kept]] = {}
-        self._aside: list[Kept] = []
+        self._aside: dict[str, Kept] = {}
 
-    def new(self) -> MemoryBlobWriter:
-        """Begin a blob; those that were begun a day ago and not kept are destroyed."""
+    def new(self, id: str | None = None) -> MemoryBlobWriter:
+        """Begin a blob, with this id if it is one that had it before; what was begun a day ago and not kept goes."""
         now = self._clock()
-        for id in [id for id, waiting in self._waiting.items() if now - waiting.begun >= WAITS]:
-            del self._waiting[id]
-        return MemoryBlobWriter(self._waiting, now)
+        for old in [old for old, waiting in self._waiting.items() if now - waiting.begun >= WAITS]:
+            del self._waiting[old]
+        return MemoryBlobWriter(self._waiting, now, id)
 
     def get(self, tenant: str, id: str) -> Kept | None:
         """The blob if this tenant keeps it."""
@@ -58,15 +58,24 @@ class MemoryBlobs:
 
     def keep(self, change: Keep, undo: Undo) -> None:
         """Make a blob part of a document; StoreError if it does not wait for one."""
-        id = change.blob.id
-        waiting = self._waiting.get(id)
-        if waiting is None or waiting.blob != change.blob or self._clock() - waiting.begun >= WAITS:
-            raise StoreError(f"blob {id!r} cannot be kept: it was not finished, was discarded, or is kept already")
-        del self._waiting[id]
-        undo.append(lambda: self._waiting.__setitem__(id, waiting))
-        kept = Kept(id, (change.tenant, change.kind, change.document), waiting.content)
+        kept = self._awaited(change, undo)
         self._put(kept)
         undo.append(lambda: self._take(kept))
+
+    def keep_aside(self, change: Keep, undo: Undo) -> None:
+        """Make a blob part of a document that was set aside; StoreError if it does not wait for one."""
+        kept = self._awaited(change, undo)
+        self._aside[change.blob.id] = kept
+        undo.append(lambda: self._unset(kept))
+
+    def of(self, document: Document) -> tuple[StoredBlob, ...]:
+        """The blobs that a document keeps, in the order of their ids."""
+        owned = self._owned.get((document.tenant, document.kind, document.id), ())
+        return tuple(sorted((kept.blob for kept in owned), key=lambda blob: blob.id))
+
+    def stored(self, id: str) -> Kept | None:
+        """The blob if any document keeps it, be it alive or set aside."""
+        return self._kept.get(id) or self._aside.get(id)
 
     def drop(self, change: Drop, undo: Undo) -> None:
         """Destroy a blob that the tenant keeps."""
@@ -82,15 +91,27 @@ class MemoryBlobs:
             self._take(kept)
             undo.append(partial(self._put, kept))
             if aside:
-                self._aside.append(kept)
-                undo.append(partial(self._aside.remove, kept))
+                self._aside[kept.blob.id] = kept
+                undo.append(partial(self._unset, kept))
+
+    def _awaited(self, change: Keep, undo: Undo) -> Kept:
+        id = change.blob.id
+        waiting = self._waiting.get(id)
+        if waiting is None or waiting.blob != change.blob or self._clock() - waiting.begun >= WAITS:
+            raise StoreError(f"blob {id!r} cannot be kept: it was not finished, was discarded, or is kept already")
+        del self._waiting[id]
+        undo.append(lambda: self._waiting.__setitem__(id, waiting))
+        return Kept(change.blob, (change.tenant, change.kind, change.document), waiting.content)
+
+    def _unset(self, kept: Kept) -> None:
+        del self._aside[kept.blob.id]
 
     def _put(self, kept: Kept) -> None:
-        self._kept[kept.blob] = kept
+        self._kept[kept.blob.id] = kept
         self._owned.setdefault(kept.owner, []).append(kept)
 
     def _take(self, kept: Kept) -> None:
-        del self._kept[kept.blob]
+        del self._kept[kept.blob.id]
         self._owned[kept.owner].remove(kept)
         if not self._owned[kept.owner]:
             del self._owned[kept.owner]
@@ -99,9 +120,10 @@ class MemoryBlobs:
 class MemoryBlobWriter:
     """Collects the pieces of a blob; what is finished goes to `waiting`."""
 
-    def __init__(self, waiting: dict[str, Waiting], begun: float) -> None:
+    def __init__(self, waiting: dict[str, Waiting], begun: float, id: str | None = None) -> None:
         self._waiting = waiting
         self._begun = begun
+        self._id = id or uuid4().hex
         self._pieces: list[bytes] | None = []
         self._blob: StoredBlob | None = None
 
@@ -118,7 +140,7 @@ class MemoryBlobWriter:
         if self._pieces is None:
             raise StoreError("a blob that was discarded cannot be finished")
         content, self._pieces = b"".join(self._pieces), None
-        self._blob = StoredBlob(uuid4().hex, len(content), hashlib.sha256(content).hexdigest())
+        self._blob = StoredBlob(self._id, len(content), hashlib.sha256(content).hexdigest())
         self._waiting[self._blob.id] = Waiting(self._blob, content, self._begun)
         return self._blob
 

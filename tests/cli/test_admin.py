@@ -12,6 +12,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -68,11 +69,9 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture
-def running(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Iterator[Running]:
-    """Give a running server, and end it."""
-    # NOTE: the path of a socket may not be long, and that of a test's own folder is.
-    folder = Path(tempfile.gettempdir()) / f"crossbar-test-{os.getpid()}"
+@contextmanager
+def running_in(folder: Path) -> Iterator[tuple[Path, Live]]:
+    """Run a server in a folder of its own, and end it; its configuration file, and the server."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "modules").mkdir(parents=True)
     (folder / "modules" / "rooms.py").write_text(ROOMS.format(what="first"))
@@ -80,11 +79,36 @@ def running(tmp_path_factory: pytest.TempPathFactory, invoke: Invoke) -> Iterato
     tables = {"server": f'admin = "{folder}/admin"\nworkers = {WORKERS}', "modules": f'folder = "{folder}/modules"'}
     config.write_text("\n".join(f"[{table}]\n{lines}" for table, lines in tables.items()))
     live = started(folder, "--config", str(config))
-    found = Running(folder, invoke, config, live)
-    until(lambda: WORKERS == len(list(found.admin.glob("*.sock"))))
-    yield found
+    until(lambda: WORKERS == len(list((folder / "admin").glob("*.sock"))))
+    yield config, live
     ended(live)
     shutil.rmtree(folder)
+
+
+def short_path(name: str) -> Path:
+    """Give the path of a folder for this process: the path of a socket may not be long, and that of a test's own is."""
+    return Path(tempfile.gettempdir()) / f"crossbar-{name}-{os.getpid()}"
+
+
+@pytest.fixture
+def running(invoke: Invoke) -> Iterator[Running]:
+    """Give a server of the test's own, and end it."""
+    with running_in(short_path("own")) as (config, live):
+        yield Running(config.parent, invoke, config, live)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Path, Live]]:
+    """Run one server for the tests that change nothing."""
+    with running_in(short_path("shared")) as made:
+        yield made
+
+
+@pytest.fixture
+def unchanged(shared: tuple[Path, Live], invoke: Invoke) -> Running:
+    """Give a server that the test leaves as it found it."""
+    config, live = shared
+    return Running(config.parent, invoke, config, live)
 
 
 def test_reload_in_all_processes(running: Running) -> None:
@@ -149,15 +173,15 @@ def test_a_process_that_is_started_later_stops_it_too(running: Running) -> None:
 
 
 @pytest.mark.parametrize("command", ["reload", "stop", "start"])
-def test_a_module_that_is_not_there(running: Running, command: str) -> None:
+def test_a_module_that_is_not_there(unchanged: Running, command: str) -> None:
     """It is named, with the way to find those that are."""
-    code, told = running.command(command, "nowhere")
+    code, told = unchanged.command(command, "nowhere")
     assert (1, True) == (code, "there is no module 'nowhere'; `crossbar modules` lists them" in told)
 
 
-def test_the_folder_is_for_its_user_alone(running: Running) -> None:
+def test_the_folder_is_for_its_user_alone(unchanged: Running) -> None:
     """Nobody else may enter it, and no socket in it may be used by anybody else."""
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in [running.admin, *running.admin.glob("*.sock")]]
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in [unchanged.admin, *unchanged.admin.glob("*.sock")]]
     assert [0o700, *[0o600] * WORKERS] == modes
 
 
@@ -170,16 +194,16 @@ def test_it_is_cleared_in_the_end(running: Running) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"\n", b"{\n", b"[]\n", b'{"do": "explode", "name": "x"}\n', b"x" * 100_000])
-def test_nonsense_does_no_harm(running: Running, sent: bytes) -> None:
+def test_nonsense_does_no_harm(unchanged: Running, sent: bytes) -> None:
     """Whatever is sent to the socket, the process goes on, and the next command is carried out."""
     with socket.socket(socket.AF_UNIX) as talking:
         talking.settimeout(5)
-        talking.connect(str(next(running.admin.glob("*.sock"))))
+        talking.connect(str(next(unchanged.admin.glob("*.sock"))))
         talking.sendall(sent)
         talking.shutdown(socket.SHUT_WR)
         talking.recv(100)
-    assert 0 == running.command("reload", "rooms")[0]
-    assert {(200, "first")} == running.answers(requests=6)
+    assert 0 == unchanged.command("reload", "rooms")[0]
+    assert {(200, "first")} == unchanged.answers(requests=6)
 
 
 # Without a server.

@@ -47,6 +47,10 @@ def test_a_busy_port_is_named_with_a_free_one(invoke: Invoke) -> None:
         pytest.param("sqlite:///.", 1, "this is a folder", id="folder"),
         pytest.param("sqlite:////dev/full/x.db", 1, "no folder", id="not-a-folder"),
         pytest.param("mongo://user:secret@host/x", 2, "is not a store", id="unknown"),
+        pytest.param("mongodb://user:p@secret@h/x", 2, "must be percent-encoded", id="mongodb-password"),
+        pytest.param(
+            "mongodb://h/x?w=1&tlsCertificateKeyFilePassword=secret", 2, "as write_concern", id="mongodb-option"
+        ),
     ],
 )
 def test_a_store_that_cannot_be_opened_is_told(invoke: Invoke, store: str, code: int, says: str) -> None:

@@ -134,10 +134,10 @@ async def test_other_certificates_in_the_same_files(written: Written) -> None:
 
 async def test_the_counts_that_workers_share_are_no_change(written: Written) -> None:
     """Nobody wrote that setting into the file, so nobody is told that it waits; another file of counts does."""
-    app = written.app
-    app.settings = replace(app.settings, rate=Rate(shared=str(written.folder / "counts")))
+    following = written.app.following
+    following.own = replace(following.own, rate=Rate(shared=str(written.folder / "counts")))
     assert [] == written.reloading.try_out()["later"]
-    app.settings = replace(app.settings, rate=Rate(shared="/elsewhere/counts"))
+    following.own = replace(following.own, rate=Rate(shared="/elsewhere/counts"))
     assert ["rate"] == written.reloading.try_out()["later"]
 
 

@@ -180,7 +180,7 @@ async def test_when_a_target_turns(statuses: list[int], told: list[tuple[float, 
         (NotConnected("connection refused"), "connection refused"),
         (Broken(""), "Broken"),
         (KeyError("x"), "the check crashed: KeyError('x')"),
-        (Given(200, [b"o", Broken("cut off")]), "cut off"),
+        pytest.param(Given(200, [b"o", Broken("cut off")]), "cut off", id="cut off"),
     ],
     ids=str,
 )

@@ -26,11 +26,11 @@ def _files(names: str) -> tuple[str, ...]:
 # that ends with an underscore for all files whose names go on from it.
 ROWS: dict[int, tuple[str, ...]] = {
     7: ("__init__", "__main__", "cli."),
-    6: ("app", "arrival", "health", "life", "noting", "protocol.", "response", "sockets", "testing.", "unserved"),
+    6: _files("app arrival following health life noting protocol. response sockets testing. unserved"),
     5: ("bulk", "demo.", "explain", "inner", "limits.overload", "pipeline", "plugins.", "walk"),
     4: _files(
         "dialects. gateway. idempotency kept_replies limits. listings media. mounted opening rendering resource "
-        "stores. vouching writing"
+        "stored_settings stores. transfer. vouching writing"
     ),
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
@@ -90,7 +90,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "media.parts": frozenset({"python_multipart"}),
     "sockets": frozenset({"starlette"}),
     "testing.": frozenset({"pytest", "starlette", "typing_extensions"}),
-    "stores.mongo": frozenset({"bson", "pymongo"}),
+    "stores.mongo.": frozenset({"bson", "gridfs", "pymongo"}),
 }
 EVERYWHERE = frozenset({"jsonschema_rs", "msgspec", "orjson"})
 
@@ -114,10 +114,12 @@ FILES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
 def entries(name: str) -> Iterator[str]:
-    """Give the entries that a table may have for a file: itself, its kin, its folder."""
+    """Give the entries that a table may have for a file: itself, its kin, its folder, and the one around that."""
     yield name
     if "_" in name.strip("_"):
         yield f"{name.partition('_')[0]}_"
+    if "." in name.partition(".")[2]:
+        yield f"{name.rpartition('.')[0]}."
     if "." in name or FILES[name].name == "__init__.py":
         yield f"{name.partition('.')[0]}."
 
@@ -231,13 +233,24 @@ def test_the_server_protocol_is_for_the_server_only() -> None:
 
 def test_heavy_packages_are_imported_late() -> None:
     """What only some requests need is not imported before one of them comes."""
-    heavy = {"argon2", "jwt", "prometheus_client", "pymongo", "bson", "uvicorn"}
+    heavy = {"argon2", "bson", "gridfs", "jwt", "prometheus_client", "pymongo", "uvicorn"}
     assert {} == {
         name: found
         for name, found_all in IMPORTS.items()
-        if not name.startswith(("cli", "protocol"))
+        if not name.startswith(("cli", "protocol", "stores.mongo"))
         and (found := {one.of for one in found_all if one.of in heavy and not one.late and not one.typing})
     }
+
+
+def test_the_mongodb_store_is_imported_late() -> None:
+    """Who does not use it does not wait for its driver: no file but its own imports it when it is loaded."""
+    asking = {
+        name
+        for name, all_found in IMPORTS.items()
+        for one in all_found
+        if one.of.startswith("stores.mongo") and not one.late and not one.typing
+    }
+    assert set() == {name for name in asking if not name.startswith("stores.mongo")}
 
 
 # What bundled modules need beside the standard library, and where.

@@ -27,7 +27,7 @@ SOURCES = {
 }
 MOST_LINES = 300
 # The tree of errors is one thing, to be seen in one place; most of its lines are names and sentences.
-LONGER = {"crossbar/errors.py": 420}
+LONGER = {"crossbar/errors.py": 430}
 
 
 # Names.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -14,7 +13,6 @@ from .tools import Clock, Home, Receiver, answer, at_home, misbehaving, receivin
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\n"
-QUICKLY = 2.0
 
 
 @pytest.fixture
@@ -190,10 +188,8 @@ async def test_a_hanging_receiver_holds_up_nobody(clock: Clock, monkeypatch: pyt
             await home.device(f"Before {number}")
         await until(lambda: len(hanging.received) == 2)
         await home.hook(good)
-        began = time.monotonic()
         await home.device("Now")
         await until(lambda: good.received)
-        assert time.monotonic() - began < QUICKLY
         assert (2, 21) == (len(hanging.received), len(await home.outstanding()))
 
 

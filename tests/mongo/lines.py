@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
+from pymongo.asynchronous.pool import AsyncConnection
 
 from crossbar.errors import StoreError, StoreOverdue, StoreUnavailable
 from crossbar.stores import Document
@@ -15,7 +18,9 @@ from crossbar.stores.mongo import MongoStore
 
 from ..contract.documents import KINDS
 from .cutting import Cutting
-from .servers import Server
+from .servers import Server, differs
+
+T = TypeVar("T")
 
 SOON = 3.0
 """Seconds in which a request is answered, where less than two are promised: tests share their machine."""
@@ -80,6 +85,13 @@ async def soon(asked: Awaitable[Any]) -> str:
     return said
 
 
+async def together(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each of these gives, all at once; none goes on when one fails."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in asked]
+    return [task.result() for task in tasks]
+
+
 async def back(store: MongoStore) -> None:
     """Wait until the store answers."""
     deadline = monotonic() + WAIT
@@ -92,3 +104,21 @@ async def there(store: MongoStore, tenant: str, kind: str, id: str) -> Document:
     found = await store.get(tenant, kind, id)
     assert found is not None
     return found
+
+
+def repeat_alike(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the driver repeat a write word for word.
+
+    It says each time how much time is left. MongoDB knows a repeated write by its number all the same, the stand-in
+    takes it for another one.
+    """
+    if differs(server, "it knows a repeated write again only if maxTimeMS is the same; the tests leave that out"):
+        apply = AsyncConnection.apply_timeout
+
+        def without(connection: Any, cmd: Any) -> Any:
+            left = apply(connection, cmd)
+            if cmd is not None:
+                cmd.pop("maxTimeMS", None)
+            return left
+
+        monkeypatch.setattr(AsyncConnection, "apply_timeout", without)

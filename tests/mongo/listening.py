@@ -20,7 +20,7 @@ from bson.code import Code
 from bson.regex import Regex
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-Mode = Literal["value", "filter", "update", "pipeline", "code", "commands"]
+Mode = Literal["value", "filter", "update", "code", "commands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,6 @@ ARGUMENTS: dict[str, Mode] = {
     "documents": "value",
     "u": "update",
     "updateMods": "update",
-    "pipeline": "pipeline",
     "updates": "commands",
     "deletes": "commands",
     "ops": "commands",
@@ -163,12 +162,12 @@ class _Walk:
         if isinstance(value, Mapping):
             yield from self._mapping(value, place, mode)
         elif isinstance(value, list | tuple):
-            inner: Mode = "pipeline" if mode == "update" else mode
+            inner: Mode = "code" if mode == "update" else mode  # a list of stages
             for index, each in enumerate(value):
                 yield from self._value(each, f"{place}[{index}]", inner)
         elif isinstance(value, Regex | re.Pattern):
             yield from self._text(value.pattern, place, "a pattern")
-        elif isinstance(value, Code) or (isinstance(value, str) and mode in ("code", "pipeline")):
+        elif isinstance(value, Code) or (isinstance(value, str) and mode == "code"):
             yield from self._text(value, place, "code")
 
     def _mapping(self, value: Mapping[str, Any], place: str, mode: Mode) -> Iterator[str]:
@@ -197,6 +196,4 @@ def _below(key: str, value: Any, mode: Mode) -> Mode:
         return "filter" if isinstance(value, Mapping) and any(name.startswith("$") for name in value) else "value"
     if mode == "update" and (key in PLAIN_UPDATES or not key.startswith("$")):
         return "value"
-    if key == "$match" or (mode == "update" and key == "$pull"):
-        return "filter"
-    return "pipeline" if key == "pipeline" and isinstance(value, list) else "code"
+    return "filter" if key == "$match" or (mode == "update" and key == "$pull") else "code"

@@ -34,7 +34,13 @@ def holds(record: Mapping[str, Any], condition: Mapping[str, Any]) -> bool:
             if not (all(outcomes) if name == "$and" else any(outcomes)):
                 return False
             continue
-        assert name in ("marks", "fields"), name
+        if name not in ("marks", "fields"):
+            top, _, below = name.partition(".")
+            there = record.get(top)
+            value = there.get(below) if isinstance(there, dict) else there
+            if value not in (wanted["$in"] if isinstance(wanted, dict) else [wanted]):
+                return False
+            continue
         # NOTE: an array is found by what it has, and not found by what it lacks; one that is missing lacks all.
         there = set(record.get(name) or ())
         ((word, value),) = wanted.items()

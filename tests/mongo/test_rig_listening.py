@@ -43,6 +43,10 @@ PLAIN: dict[str, dict[str, Any]] = {
     "delete": {"delete": "things", "deletes": [{"q": {"name": TEXT}, "limit": 1}]},
     "pull": {"update": "things", "updates": [{"q": {}, "u": {"$pull": {"marks": {"$in": [TEXT]}}}}]},
     "match": {"aggregate": "things", "pipeline": [{"$match": {"name": TEXT}}, {"$group": {"_id": 1}}]},
+    "match within a stage": {
+        "aggregate": "things",
+        "pipeline": [{"$lookup": {"from": "x", "pipeline": [{"$match": {"a": TEXT}}], "as": "y"}}],
+    },
     "literal": {"aggregate": "things", "pipeline": [{"$project": {"is": {"$eq": ["$name", {"$literal": TEXT}]}}}]},
     "literal in a change": {"update": "things", "updates": [{"q": {}, "u": [{"$set": {"a": {"$literal": TEXT}}}]}]},
     "explained": {"explain": find(name=TEXT), "verbosity": "queryPlanner"},

@@ -12,6 +12,7 @@ from crossbar.errors import UniqueConflict
 from crossbar.stores import Delete, Insert, Keep, Query
 from crossbar.stores.mongo import MongoStore
 from crossbar.stores.mongo.layout import Index, Shelf
+from crossbar.stores.mongo.sharding import CHUNKS_KEY
 from tests.contract.blobs import content, finished, read
 from tests.contract.documents import DEVICES, KINDS, NOTES, Clock, device, devices, document, ids, replace
 
@@ -63,7 +64,7 @@ async def test_a_divided_store_keeps_the_contract(mongo_server: Server, mongo_da
     for kind in KINDS:
         shelf = Shelf(kind)
         admin.command("shardCollection", f"{name}.{shelf.collection}", key=shelf.shard_key)
-    admin.command("shardCollection", f"{name}.blobs.chunks", key={"files_id": 1, "n": 1})
+    admin.command("shardCollection", f"{name}.blobs.chunks", key=CHUNKS_KEY)
     tenants = [f"tenant{n}" for n in range(20)]
     middle: dict[str, Any] = {"tenant": tenants[10]}
     admin.command("split", f"{name}.d_devices", middle=middle)
@@ -75,8 +76,13 @@ async def test_a_divided_store_keeps_the_contract(mongo_server: Server, mongo_da
     first = (await store.find(devices(tenant=tenants[0], descending=False)))[0]
     assert 2 == (await replace(store, first, mac=7)).revision
     blob = await finished(store, content(600_000))
-    changes = [Insert(document("notes", "n", tenant=tenants[5])), Keep(blob, tenants[5], "notes", "n")]
-    await store.write([*changes, Delete(tenants[15], "devices", "d1")])
+    await store.write(
+        [
+            Insert(document("notes", "n", tenant=tenants[5])),
+            Keep(blob, tenants[5], "notes", "n"),
+            Delete(tenants[15], "devices", "d1"),
+        ]
+    )
     assert content(600_000) == await read(store, blob, tenant=tenants[5])
     assert ["d2", "d0"] == ids(await store.page(Query(tenants[15], "devices")))
     await store.open(KINDS)

@@ -43,7 +43,15 @@ async def client(make: Maker, files: Files) -> Client:
     return await make.client(endpoints=[files])
 
 
-@pytest.mark.parametrize("content", [b"\x89PNG\0\r\n", b"", bytearray(b"x"), memoryview(b"y")], ids=repr)
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"\x89PNG\0\r\n", id="bytes"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(bytearray(b"x"), id="bytearray"),
+        pytest.param(memoryview(b"y"), id="memoryview"),
+    ],
+)
 async def test_bytes_as_they_are(client: Client, files: Files, content: Any) -> None:
     """A blob is sent as it is, without an envelope, and may not be taken for another type."""
     files.answer = Blob(content, "image/png")

@@ -106,7 +106,7 @@ async def test_a_handler_that_hangs(make: Maker, caplog: pytest.LogCaptureFixtur
     began = time.monotonic()
     late = await client.get("/account/slow")
     assert (504, "timeout", "504") == (late.status, late.json()["message"], late.json()["error"])
-    assert (["find"], True) == (slow.left, 0.9 < time.monotonic() - began < 2.5)
+    assert (["find"], True) == (slow.left, time.monotonic() - began > 0.9)
     assert [] == missing(caplog.text, f"stage execute of endpoint slow ({__name__}) took over 1 s (request ")
 
 

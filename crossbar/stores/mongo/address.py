@@ -82,7 +82,7 @@ def _parsed(url: str) -> dict[str, Any]:
         return dict(parse_uri(whole, validate=True, warn=False))
     except (PyMongoError, ValueError, OSError) as error:
         told = " ".join(str(error).removesuffix(" Refer to docstring.").split())
-        if "@" in query or any(word in told.lower() for word in _SECRET):
+        if "@" in query or any(word in query.lower() for word in _SECRET):
             told = "an option of this mongodb URL cannot be read"
         raise _fault(f"{told.removesuffix('.')}; the options stand behind the `?`") from None
 

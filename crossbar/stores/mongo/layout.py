@@ -180,10 +180,7 @@ class Shelf:
             value = field_at(data, path)
             # NOTE: compared as JSON, where true, 1 and 1.0 are three values; null, arrays and objects never clash.
             if isinstance(value, str | int | float):
-                literal = orjson.dumps(value).decode()
-                if len(literal) > _LONGEST_UNIQUE:
-                    literal = f"#{blake2b(literal.encode(), digest_size=32).hexdigest()}"
-                yield dotted, _field_name(dotted), literal
+                yield dotted, _field_name(dotted), unique_value(orjson.dumps(value).decode())
 
 
 class Shelves(dict[str, Shelf]):
@@ -228,6 +225,13 @@ def changed(content: Record) -> Record:
 def inserted(record: Record) -> Record:
     """The record without what it lacks, and with an id of its own, by which a repeated insert is known."""
     return {"_id": ObjectId(), **{name: value for name, value in record.items() if value is not None}}
+
+
+def unique_value(literal: str) -> str:
+    """What stands for the value with this literal in a unique field."""
+    if len(literal) <= _LONGEST_UNIQUE:
+        return literal
+    return f"#{blake2b(literal.encode(), digest_size=32).hexdigest()}"
 
 
 def unique_field(dotted: str) -> str:

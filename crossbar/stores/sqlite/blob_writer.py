@@ -27,12 +27,15 @@ SYNC_EVERY = 64 * 1024 * 1024
 
 
 class SqliteBlobWriter:
-    """A blob on its way into a file of its own; `is_kept` tells of an id whether it was kept."""
+    """A blob on its way into a file of its own; `is_kept` tells of an id whether it was kept.
 
-    def __init__(self, files: BlobFiles, is_kept: Callable[[str], Awaitable[bool]]) -> None:
+    It gets an id of its own, or at the end the `id` that it is to have.
+    """
+
+    def __init__(self, files: BlobFiles, is_kept: Callable[[str], Awaitable[bool]], id: str | None = None) -> None:
         self._files = files
         self._is_kept = is_kept
-        self._file = _File(files)
+        self._file = _File(files, id)
         self._collected = bytearray()
         self._open = True
         self._begun = False
@@ -86,8 +89,10 @@ class SqliteBlobWriter:
 class _File:
     """The file that a blob is written to; its methods run in threads, one at a time."""
 
-    def __init__(self, files: BlobFiles) -> None:
+    def __init__(self, files: BlobFiles, wanted: str | None = None) -> None:
         self._files = files
+        # NOTE: what is to have a certain id gets it when it is complete, so that a file of that name is never half.
+        self._wanted = wanted
         self._id = uuid4().hex
         self._path = files.path(self._id)
         self._file: FileIO | None = None
@@ -113,6 +118,8 @@ class _File:
                 if self._files.sync:
                     os.fsync(file.fileno())
                 file.close()
+                if self._wanted is not None:
+                    self._rename(self._wanted)
                 if self._files.sync:
                     _sync_folder(self._path.parent)
             except OSError as error:
@@ -147,11 +154,20 @@ class _File:
         """The new file, in folders that are made where they are missing; nobody else may look into any of them."""
         with suppress(FileNotFoundError):
             return FileIO(self._path, "x", opener=_open_private)
-        for folder in (self._path.parent.parent, self._path.parent):
+        self._make_folders(self._path)
+        return FileIO(self._path, "x", opener=_open_private)
+
+    def _rename(self, id: str) -> None:
+        path = self._files.path(id)
+        self._make_folders(path)
+        self._path.rename(path)
+        self._id, self._path = id, path
+
+    def _make_folders(self, path: Path) -> None:
+        for folder in (path.parent.parent, path.parent):
             folder.mkdir(0o700, exist_ok=True)
             if self._files.sync:
                 _sync_folder(folder.parent)
-        return FileIO(self._path, "x", opener=_open_private)
 
 
 def _open_private(path: str, flags: int) -> int:

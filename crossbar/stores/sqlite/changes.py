@@ -23,7 +23,7 @@ def carry_out(
     for change in changes:
         match change:
             case Insert(document):
-                done.append(_insert(connection, tables[document.kind], document, now))
+                done.append(insert(connection, tables[document.kind], document, now))
             case Replace(document):
                 done.append(_replace(connection, tables[document.kind], document, now))
             case Delete():
@@ -62,7 +62,8 @@ def sweep(connection: sqlite3.Connection, tables: Tables, now: int) -> bool:
         return any(connection.execute(table.sweep, (now,)).rowcount for table in tables.values())
 
 
-def _insert(connection: sqlite3.Connection, table: Table, document: Document, now: int) -> Document:
+def insert(connection: sqlite3.Connection, table: Table, document: Document, now: int) -> Document:
+    """Insert the document, in the place of those that have expired; UniqueConflict if one alive is in the way."""
     row = table.row(document)
     while True:
         try:

@@ -5,7 +5,8 @@ they do; listings by reader threads; writes by one writer thread, which commits 
 Reads never wait for writes (write-ahead log). The file may be open in several processes of one machine.
 
 `file` opens it, `tables` lays it out, `listings` and `filters` put queries into SQL, `lookups` answers on the event
-loop, `changes` writes, `threads` has the threads. Blobs are files beside it: `blobs` tells how.
+loop, `changes` writes, `threads` has the threads. Blobs are files beside it: `blobs` tells how. `whole` reads
+and writes all of it at once, for moving.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .listings import Statement, count_statement, find_statement, page_statement
 from .lookups import Lookups
 from .tables import Tables, prepare
 from .threads import Threads, Work, Writer
+from .whole import SqliteWhole
 
 SYNCHRONOUS = ("NORMAL", "FULL", "EXTRA")
 SWEEP_EVERY = 60
@@ -48,7 +50,7 @@ LIMITS = Limits()
 T = TypeVar("T")
 
 
-class SqliteStore:
+class SqliteStore(SqliteWhole):
     """Keeps documents in one file; acknowledged writes survive a crash of the process and, with FULL, of the machine.
 
     `synchronous` is SQLite's word for how sure a commit is: with `NORMAL` a power cut may take the last ones.
@@ -56,6 +58,8 @@ class SqliteStore:
     `write_seconds`, the time that they wait for others included; after that StoreOverdue is raised. An inserted
     document is kept as it is given, with its times and its revision. `clock` gives Unix seconds.
     """
+
+    lag = 0.0
 
     def __init__(
         self,
@@ -175,17 +179,7 @@ class SqliteStore:
 
     async def new_blob(self) -> SqliteBlobWriter:
         """Begin a blob."""
-        blobs = self._opened_blobs()
-
-        async def is_kept(id: str) -> bool:
-            # NOTE: asked behind the writes that wait: a Keep may be carried out although its caller was cancelled.
-            if self._writer is None:
-                raise closed(self.path)
-            return await self._writer.do(
-                lambda connection: blob_rows.is_named(connection, id), seconds=self._write_seconds
-            )
-
-        return SqliteBlobWriter(blobs.files, is_kept)
+        return SqliteBlobWriter(self._opened_blobs().files, self._is_named)
 
     async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
@@ -242,6 +236,13 @@ class SqliteStore:
         if self._writer is None:
             raise closed(self.path)
         return await self._writer.do(work, grouped=grouped, seconds=self._write_seconds if grouped else None)
+
+    async def _is_named(self, id: str) -> bool:
+        """Whether any row names the blob."""
+        # NOTE: asked behind the writes that wait: a Keep may be carried out although its caller was cancelled.
+        if self._writer is None:
+            raise closed(self.path)
+        return await self._writer.do(lambda connection: blob_rows.is_named(connection, id), seconds=self._write_seconds)
 
     def _opened_blobs(self) -> Blobs:
         if self._blobs is None:
