@@ -14,6 +14,7 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,7 @@ from .roles import ADMIN, USER, role_of
 from .settings import Auth
 from .signed import ISSUER, claims_of, signed
 from .stores import Document, Insert, Kind, Store
+from .stores.together import together
 from .templates import TEMPLATES, compiled, rules_for
 from .tenants import ACCOUNTS, Tenants
 
@@ -165,14 +167,12 @@ class Tokens:
             claims = MappingProxyType(self._decoded(token))
         elif claims["exp"] <= self._clock():
             raise TokenExpired
-        account, user = await self._owner(claims["account_id"], claims.get("owner_id"))
+        account, user, client, revoked = await self._about(claims, version)
         if not hmac.compare_digest(self.signature(account, user), claims["identity_sig"]):
             raise Unauthorized("the token was issued before the credentials changed: log in again")
-        if "client_id" in claims:
-            client = await self._store.get("", CLIENTS.name, claims["client_id"])
-            if client is None or not enabled(client):
-                raise Unauthorized("the application that the token was made for is gone: log in again")
-        if await self.is_revoked(claims["jti"]):
+        if "client_id" in claims and (client is None or not enabled(client)):
+            raise Unauthorized("the application that the token was made for is gone: log in again")
+        if revoked is not None:
             raise Unauthorized("the token was revoked: log in again")
         restrictions = known[1].restrictions if known is not None else compiled(claims)
         principal = self._principal(account, user, claims["method"], token, claims, restrictions)
@@ -226,12 +226,22 @@ class Tokens:
             raise TokenExpired
         return claims
 
-    async def _owner(self, account_id: str, user_id: str | None) -> tuple[Document, Document | None]:
-        account = await self._tenants.account(account_id)
-        user = await self._store.get(account_id, USERS, user_id) if user_id else None
+    async def _about(
+        self, claims: Mapping[str, Any], version: int | None
+    ) -> tuple[Document, Document | None, Document | None, Document | None]:
+        """Account, user and application of a token, and its revocation; Unauthorized if nobody owns it any more."""
+        get, account_id, user_id = self._store.get, claims["account_id"], claims.get("owner_id")
+        account, user, *others = await together(
+            self._store,
+            version,
+            partial(self._tenants.account, account_id),
+            partial(get, account_id, USERS, user_id) if user_id else None,
+            partial(get, "", CLIENTS.name, claims["client_id"]) if "client_id" in claims else None,
+            partial(get, "", REVOKED.name, claims["jti"]),
+        )
         if account is None or not enabled(account) or (user_id and (user is None or not enabled(user))):
             raise Unauthorized
-        return account, user
+        return account, user, *others
 
     async def recheck(self, principal: Principal) -> None:
         """Make sure that a token which opened something long is still good; Unauthorized if it, or the role, is not."""

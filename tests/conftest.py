@@ -1,4 +1,4 @@
-"""What all tests share: their order, fast ones first and those that start servers last; a collector that is spared; MongoDB."""
+"""What all tests share: their order, the dear ones last; a collector that is spared; what they need of MongoDB."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
 
 from ..errors import BlobMissing
@@ -53,16 +52,12 @@ async def export_store(
         known = {part.kind for part in archive.manifest.kinds}
         archive.manifest.kinds += [Part.of(kind) for kind in kinds if kind.name not in known]
         await _Export(store, archive, tell).run()
-        await check_archive(archive, partial(_told, tell), blobs=True)
+        await check_archive(archive, tell, blobs=True)
         archive.manifest.finished = int(clock())
         await asyncio.to_thread(archive.checkpoint)
         return archive.manifest
     finally:
         archive.close()
-
-
-def _told(tell: Tell, progress: Progress) -> None:
-    tell(progress._replace(doing="check"))
 
 
 class _Export:
@@ -117,7 +112,7 @@ class _Export:
                 yield stretch
         finally:
             fetching.cancel()
-            await asyncio.wait([fetching])
+            await asyncio.gather(fetching, return_exceptions=True)
 
     def _fetch(self, part: Part, after: str | None) -> asyncio.Task[Stretch]:
         walk = self._store.walk(part.kind, after, BATCH, self._tenants(part.kind))

@@ -46,7 +46,5 @@ async def ahead(things: Generator[T, None, None]) -> AsyncGenerator[T, None]:
             yield thing  # type: ignore[misc]
     finally:
         # NOTE: a thread cannot be stopped, and nobody may close the file that it reads: it is waited for.
-        await asyncio.wait([making])
-        if not making.cancelled():
-            making.exception()
+        await asyncio.gather(making, return_exceptions=True)
         things.close()

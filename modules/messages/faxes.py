@@ -181,7 +181,7 @@ class Faxes(Stored):
 
     async def _of(self, ctx: Context, folder: str) -> Answer:
         """The faxes of a folder."""
-        return await listing(ctx, self.tenant(ctx), self.kind, where("folder", folder), *self.of_parent(ctx))
+        return await listing(ctx, self.tenant(ctx), self.kind, *self.of_parent(ctx), where("folder", folder))
 
     async def _in(self, ctx: Context, folder: str, id: str) -> Answer:
         """The fax of that id in a folder, which is `ctx.found` from then on."""

@@ -1,11 +1,8 @@
-"""Blobs in SQLite against blobs in memory: whatever is written, kept, dropped and deleted, the two read the same."""
+"""Blobs in SQLite and MongoDB against blobs in memory: whatever becomes of them, the same is read in all."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,53 +12,37 @@ from msgspec.structs import replace
 
 from crossbar.errors import StoreError
 from crossbar.stores import Change, Delete, Drop, Guard, Insert, Keep, Query, Replace, Store, StoredBlob
-from crossbar.stores.memory import MemoryStore
-from crossbar.stores.sqlite import SqliteStore
+from crossbar.stores.mongo.blobs import CHUNK
 
 from .blobs import content, finished, read
-from .documents import KINDS, NOW, Clock, document
+from .documents import KINDS, NOW, document
+from .trio import PROFILE, Trio, opened
 
 MANY = 4  # blobs that a story is about
-SIZES = st.sampled_from([0, 1, 65_536, 65_537, 262_144, 262_145, 1_048_575, 1_048_576, 1_048_577, 1_400_000])
-
-
-class Pair:
-    """A store of each sort; every example has a tenant of its own."""
-
-    def __init__(self, path: Path) -> None:
-        self.clock = Clock()
-        self.stores: tuple[Store, Store] = (
-            MemoryStore(self.clock),
-            SqliteStore(path, synchronous="NORMAL", clock=self.clock),
-        )
-        self.runner = asyncio.Runner()
-        self.tenants = count()
+SIZES = st.sampled_from(
+    [0, 1, 65_536, 65_537, CHUNK - 1, CHUNK, CHUNK + 1, 262_144, 262_145, 1_048_575, 1_048_576, 1_048_577, 1_400_000]
+)
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    pair = Pair(tmp_path_factory.mktemp("pair") / "store.db")
-    for store in pair.stores:
-        pair.runner.run(store.open(KINDS))
-    yield pair
-    for store in pair.stores:
-        pair.runner.run(store.close())
-    pair.runner.close()
+def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trio]:
+    with opened(tmp_path_factory.mktemp("trio") / "store.db", KINDS) as trio:
+        yield trio
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15 * PROFILE, deadline=None)
 @given(
     st.lists(SIZES | st.integers(0, 400_000), max_size=6),
     st.lists(st.tuples(st.integers(0, 3_000_000), st.none() | st.integers(0, 3_000_000)), max_size=6),
 )
-def test_any_pieces_and_any_ranges(pair: Pair, sizes: list[int], ranges: list[tuple[int, int | None]]) -> None:
+def test_any_pieces_and_any_ranges(trio: Trio, sizes: list[int], ranges: list[tuple[int, int | None]]) -> None:
     """What comes back of a range is the slice of what the pieces make."""
-    tenant = f"pieces{next(pair.tenants)}"
+    tenant = f"pieces{next(trio.numbers)}"
     pieces = [content(size, seed) for seed, size in enumerate(sizes)]
     whole = b"".join(pieces)
 
     async def compare() -> None:
-        for store in pair.stores:
+        for store in trio.stores:
             await store.write([Insert(document("notes", "n", tenant=tenant))])
             blob = await finished(store, *pieces)
             await store.write([Keep(blob, tenant, "notes", "n")])
@@ -69,7 +50,7 @@ def test_any_pieces_and_any_ranges(pair: Pair, sizes: list[int], ranges: list[tu
                 end = None if length is None else start + length
                 assert whole[start:end] == await read(store, blob, start, length, tenant=tenant)
 
-    pair.runner.run(compare())
+    trio.run(compare())
 
 
 blobs = st.integers(0, MANY - 1)
@@ -89,22 +70,22 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=20 * PROFILE, deadline=None)
 @given(st.lists(steps, max_size=20))
-def test_blobs_come_and_go_with_their_documents(pair: Pair, story: list[Any]) -> None:
+def test_blobs_come_and_go_with_their_documents(trio: Trio, story: list[Any]) -> None:
     """A story of writes, discards and passing time: the same outcomes, and the same blobs to read at every point."""
-    tenant = f"story{next(pair.tenants)}"
+    tenant = f"story{next(trio.numbers)}"
 
     async def told(store: Store) -> list[Any]:
         writers = [await store.new_blob() for _ in range(MANY)]
         for n, writer in enumerate(writers):
             await writer.write(content(10 + n, n))
         known = [await writer.finish() for writer in writers]
-        pair.clock.now = NOW
+        trio.clock.now = NOW
         outcomes: list[Any] = []
         for step in story:
             if step[0] == "wait":
-                pair.clock.now += step[1]
+                trio.clock.now += step[1]
             elif step[0] == "discard":
                 await writers[step[1]].discard()
             else:
@@ -114,9 +95,10 @@ def test_blobs_come_and_go_with_their_documents(pair: Pair, story: list[Any]) ->
             await writer.discard()
         return outcomes
 
-    memory, sqlite = ([*pair.runner.run(told(store))] for store in pair.stores)
-    assert memory == sqlite
-    pair.clock.now = NOW
+    memory, *others = (trio.run(told(store)) for store in trio.stores)
+    for store, outcomes in zip(trio.stores[1:], others, strict=True):
+        assert memory == outcomes, f"{type(store).__name__} differs from memory"
+    trio.clock.now = NOW
 
 
 def _change(step: tuple[Any, ...], tenant: str, known: list[StoredBlob]) -> Change:

@@ -51,7 +51,7 @@ values = st.recursive(
 )
 bodies = st.dictionaries(keys, values, max_size=5)
 paths = st.one_of(
-    st.sampled_from([("owner_id",), ("sip", "realm"), ("token",), ("id",)]),
+    st.sampled_from([("owner_id",), ("sip", "realm"), ("token",), ("id",), ("mac",), ("sip", "username")]),
     st.lists(keys, min_size=1, max_size=3).map(tuple),
 )
 texts = values.map(text_of) | st.text(max_size=3)

@@ -41,7 +41,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     1: _files(
         "body dates envelope events filters limits limits.buckets limits.shared_table "
         "media media.base64_pieces media.disposition media.ranges media.types "
-        "negotiation pagination reply restrictions root_path schema schema_defaults stores target"
+        "negotiation pagination reply restrictions root_path schema schema_defaults stores stores.together target"
     ),
     0: ("_version", "errors", "fields", "log", "redaction", "settings."),
 }

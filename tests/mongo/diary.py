@@ -40,12 +40,11 @@ class Diary:
     come. With `wrapped`, data is put into Crossbar's envelope.
     """
 
-    def __init__(
-        self, world: World, clock: Clock, receiver: Receiver, account: str, *, wrapped: bool = False
-    ) -> None:
+    def __init__(self, world: World, clock: Clock, receiver: Receiver, account: str, *, wrapped: bool = False) -> None:
         self.world = world
         self.receiver = receiver
         self.account = account
+        self.branch = f"Branch of {account}"
         self.pages: list[str] = []
         self._clock = clock
         self._wrapped = wrapped

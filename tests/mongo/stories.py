@@ -14,7 +14,6 @@ WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(range(256)) * 3000
 """More than three chunks of GridFS."""
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 PASSWORD = "correct horse battery"
-BRANCH = "Branch of {}"
 FORM = "application/x-www-form-urlencoded"
 NOWHERE = "f" * 32
 DAY = 86_400
@@ -26,6 +25,11 @@ DEVICES: tuple[dict[str, Any], ...] = (
     {"name": "Fax", "device_type": "fax", "note": ["$gt", {"$ne": 1}]},
     {"name": "$Desk.*", "device_type": "softphone", "note": ""},
 )
+FILTERS = (
+    *("filter_device_type=softphone", "filter_not_device_type=softphone", "filter_name=%24Desk.*", "filter_x.y=1"),
+    *("key_missing=note", "has_key=note", "has_value=note", "filter_enabled=false", "filter_note.%24where=a.b"),
+    "created_from=63947296810&created_to=63947296812",
+)
 
 
 async def crossbar(diary: Diary) -> None:
@@ -33,8 +37,8 @@ async def crossbar(diary: Diary) -> None:
     home = f"/v2/accounts/{diary.world.id(diary.account)}"
     await diary.log_in()
     await diary.made("PUT", f"{home}/webhooks", _hook(diary))
-    account = (await diary.made("PUT", home, {"name": BRANCH.format(diary.account)}))["id"]
-    await diary.ask("PUT", home, {"name": BRANCH.format(diary.account)}, 400)
+    account = (await diary.made("PUT", home, {"name": diary.branch}))["id"]
+    await diary.ask("PUT", home, {"name": diary.branch}, 400)
     branch = f"/v2/accounts/{account}"
     person = {"first_name": "Ada", "last_name": "Byron", "username": "ada", "password": PASSWORD}
     user = (await diary.made("PUT", f"{branch}/users", person))["id"]
@@ -43,11 +47,7 @@ async def crossbar(diary: Diary) -> None:
     await diary.ask("PUT", f"{branch}/devices", DEVICES[0], 400)
     await diary.ask("PUT", f"{home}/devices", {"name": "Of home"}, 201)
     devices = f"{branch}/devices"
-    for words in (
-        *("filter_device_type=softphone", "filter_not_device_type=softphone", "filter_name=%24Desk.*", "key_missing=note"),
-        *("has_key=note", "has_value=note", "filter_enabled=false", f"filter_owner_id={user}&page_size=2", "filter_x.y=1"),
-        *("filter_note.%24where=a.b", "created_from=63947296810&created_to=63947296812", f"filter_owner_id={NOWHERE}"),
-    ):
+    for words in (*FILTERS, f"filter_owner_id={user}&page_size=2", f"filter_owner_id={NOWHERE}"):
         await diary.ask("GET", f"{devices}?{words}")
     for order in ("", "&ascending=true"):
         key = ""
@@ -56,10 +56,9 @@ async def crossbar(diary: Diary) -> None:
             key = f"&start_key={page['next_start_key']}" if "next_start_key" in page else ""
         assert not key
     await _conditions(diary, f"{devices}/{made[0]['id']}", {"data": {"name": "Desk 2"}})
-    key = {"idempotency_key": "once"}
-    await diary.ask("PUT", devices, {"name": "Once"}, 201, **key)
-    await diary.ask("PUT", devices, {"name": "Once"}, 201, **key)
-    await diary.ask("PUT", devices, {"name": "Twice"}, 409, **key)
+    await diary.ask("PUT", devices, {"name": "Once"}, 201, idempotency_key="once")
+    await diary.ask("PUT", devices, {"name": "Once"}, 201, idempotency_key="once")
+    await diary.ask("PUT", devices, {"name": "Twice"}, 409, idempotency_key="once")
     song = (await diary.made("PUT", f"{branch}/media", {"name": "Song", "streamable": True}))["id"]
     await _file(diary, f"{branch}/media/{song}/raw", WAV)
     await diary.ask("DELETE", f"{branch}/media/{song}/raw")
@@ -71,7 +70,7 @@ async def crossbar(diary: Diary) -> None:
     await diary.ask("GET", f"{devices}/{made[1]['id']}", status=404)
     await diary.ask("DELETE", f"{devices}/{made[1]['id']}", status=404)
     await diary.ask("PUT", devices, DEVICES[1], 201)
-    login = {"credentials": wire_credentials("ada", PASSWORD)[0], "account_name": BRANCH.format(diary.account)}
+    login = {"credentials": wire_credentials("ada", PASSWORD)[0], "account_name": diary.branch}
     await diary.ask("PUT", "/v2/user_auth", login | {"credentials": "0" * 32}, 401, token="")
     token = (await diary.ask("PUT", "/v2/user_auth", login, 201, token="")).json()["auth_token"]
     await diary.ask("GET", devices, token=token)
@@ -80,7 +79,7 @@ async def crossbar(diary: Diary) -> None:
     diary.forward(DAY + 60)
     await diary.ask("GET", devices, status=401)
     await diary.log_in()
-    await diary.ask("PUT", devices, {"name": "Once"}, 201, **key)
+    await diary.ask("PUT", devices, {"name": "Once"}, 201, idempotency_key="once")
     await diary.ask("GET", devices)
     await diary.ask("GET", f"{home}/descendants")
     await diary.ask("DELETE", branch)
@@ -94,8 +93,8 @@ async def ringcentral(diary: Diary) -> None:
     await diary.log_in()
     hook = {"eventFilters": [f"{top}/account/~/device"], "deliveryMode": {"address": diary.receiver.uri}}
     await diary.ask("POST", f"{top}/subscription", hook)
-    account = (await diary.made("POST", f"{top}/account", {"name": BRANCH.format(diary.account)}, 200))["id"]
-    await diary.ask("POST", f"{top}/account", {"name": BRANCH.format(diary.account)}, 400)
+    account = (await diary.made("POST", f"{top}/account", {"name": diary.branch}, 200))["id"]
+    await diary.ask("POST", f"{top}/account", {"name": diary.branch}, 400)
     branch = f"{top}/account/{account}"
     contact = {"firstName": "Ada", "lastName": "Byron", "email": "ada@example.com"}
     person = {"extensionNumber": "101", "contact": contact, "type": "User"}
@@ -115,10 +114,9 @@ async def ringcentral(diary: Diary) -> None:
         await diary.ask("GET", f"{top}/{path}?perPage=1&page=1")
     await _conditions(diary, f"{branch}/device/{made[0]}", {"name": "Desk 2"})
     await diary.ask("GET", f"{branch}/device/{made[1]},{made[0]},{NOWHERE}", status=207)
-    once = {"idempotency_key": "once"}
-    await diary.ask("POST", devices, {"name": "Once"}, **once)
-    await diary.ask("POST", devices, {"name": "Once"}, **once)
-    await diary.ask("POST", devices, {"name": "Twice"}, 409, **once)
+    await diary.ask("POST", devices, {"name": "Once"}, idempotency_key="once")
+    await diary.ask("POST", devices, {"name": "Once"}, idempotency_key="once")
+    await diary.ask("POST", devices, {"name": "Twice"}, 409, idempotency_key="once")
     recording = (await diary.made("POST", f"{branch}/recording", {"telephonySessionId": "leg"}, 200))["id"]
     await _file(diary, f"{branch}/recording/{recording}/content", WAV)
     await diary.ask("DELETE", f"{branch}/recording/{recording}", status=204)
@@ -129,11 +127,12 @@ async def ringcentral(diary: Diary) -> None:
     await diary.ask("GET", f"{branch}/device/{made[1]}", status=404)
     application = {"name": "App", "grants": ["password", "refresh_token"]}
     client = await diary.made("POST", f"{branch}/application", application, 200)
-    await _session(diary, "/restapi/oauth", client["clientId"], client["clientSecret"], devices, refused=400)
+    client = {"client_id": client["clientId"], "client_secret": client["clientSecret"]}
+    await _session(diary, "/restapi/oauth", client, devices, refused=400)
     diary.forward(DAY + 60)
     await diary.ask("GET", devices, status=401)
     await diary.log_in()
-    await diary.ask("POST", devices, {"name": "Once"}, **once)
+    await diary.ask("POST", devices, {"name": "Once"}, idempotency_key="once")
     await diary.ask("GET", devices)
     await diary.ask("DELETE", branch, status=204)
     await diary.ask("GET", devices, status=404)
@@ -146,7 +145,7 @@ async def realm(diary: Diary) -> None:
     await diary.log_in()
     hook = {"event_type": "object", "uri": diary.receiver.uri, "http_verb": "post", "format": "json"}
     await diary.ask("POST", f"{top}/client/@me/event/", hook, 201)
-    account = (await diary.made("POST", f"{top}/client/", {"name": BRANCH.format(diary.account), "prefix": "1844"}))["id"]
+    account = (await diary.made("POST", f"{top}/client/", {"name": diary.branch, "prefix": "1844"}))["id"]
     await diary.ask("POST", f"{top}/client/", {"name": "Other", "prefix": "1844"}, 400)
     branch = f"{top}/client/{account}"
     person = {"name": "101", "first_name": "Ada", "last_name": "Byron", "username": "ada", "password": PASSWORD}
@@ -166,10 +165,9 @@ async def realm(diary: Diary) -> None:
     for each in words:
         await diary.ask("GET", f"{phones}?{each}")
     await _conditions(diary, f"{branch}/phone/{made[0]}", {"name": "Desk 2"})
-    once = {"idempotency_key": "once"}
-    await diary.ask("POST", phones, {"name": "Once"}, 201, **once)
-    await diary.ask("POST", phones, {"name": "Once"}, 201, **once)
-    await diary.ask("POST", phones, {"name": "Twice"}, 409, **once)
+    await diary.ask("POST", phones, {"name": "Once"}, 201, idempotency_key="once")
+    await diary.ask("POST", phones, {"name": "Once"}, 201, idempotency_key="once")
+    await diary.ask("POST", phones, {"name": "Twice"}, 409, idempotency_key="once")
     record = (await diary.made("POST", f"{branch}/extension/{user}/record/", {"call_id": "leg"}))["id"]
     await _file(diary, f"{branch}/record/{record}/content/", WAV)
     await diary.ask("GET", f"{branch}/record/{record}/storage_url/")
@@ -182,11 +180,12 @@ async def realm(diary: Diary) -> None:
     await diary.ask("POST", phones, DEVICES[1], 201)
     application = {"name": "App", "grants": ["password", "refresh_token"]}
     client = await diary.made("POST", f"{branch}/application/", application)
-    await _session(diary, "/oauth", client["client_id"], client["client_secret"], f"{top}/extension/@me/phone/", refused=401)
+    client = {name: client[name] for name in ("client_id", "client_secret")}
+    await _session(diary, "/oauth", client, f"{top}/extension/@me/phone/", refused=401)
     diary.forward(DAY + 60)
     await diary.ask("GET", phones, status=401)
     await diary.log_in()
-    await diary.ask("POST", phones, {"name": "Once"}, 201, **once)
+    await diary.ask("POST", phones, {"name": "Once"}, 201, idempotency_key="once")
     await diary.ask("GET", phones)
     await diary.ask("DELETE", branch, status=204)
     await diary.ask("GET", phones, status=404)
@@ -204,9 +203,8 @@ def _hook(diary: Diary) -> dict[str, Any]:
     return {"name": "Hook", "uri": diary.receiver.uri, "hook": "object", "http_verb": "post", "format": "json"}
 
 
-async def _session(diary: Diary, place: str, client_id: str, secret: str, path: str, *, refused: int) -> None:
+async def _session(diary: Diary, place: str, application: Mapping[str, str], path: str, *, refused: int) -> None:
     """Log in through an application, go on with what refreshes the token, and end the session."""
-    application = {"client_id": client_id, "client_secret": secret}
     login = {"grant_type": "password", "username": "ada", "password": PASSWORD, **application}
 
     async def token(fields: Mapping[str, str], status: int = 200) -> Any:

@@ -20,7 +20,7 @@ from .servers import Server
 
 PLACES = (0, 1, 15, 16, 40, 0.3, 0.6, 0.9, -1, 1.0)
 """Where to cut: after so many bytes, or so much of all that went that way when nothing was cut."""
-SEEDS = (1, 2, 3)
+SEEDS = (1,)
 BLOB = content(700_000)
 
 Found = Callable[[MongoStore, str], Awaitable[bool]]
@@ -196,7 +196,7 @@ async def test_many_writers_on_a_line_that_breaks_again_and_again(
             unsure[n] += said == "unavailable"
 
         async def many(line: Line, n: int, other: int) -> None:
-            for _ in range(8):
+            for _ in range(6):
                 await outcome(raise_it(line.store, n, other))
 
         await together(many(line, n, at + n % 2) for at, line in enumerate(lines) for n in range(4))
@@ -226,7 +226,7 @@ async def test_a_create_that_is_repeated_until_it_is_answered(cut_world: tuple[W
     """Under one Idempotency-Key each makes one document; what is refused says when to come back."""
     world, proxy = cut_world
     client = await world.client()
-    proxy.cut_at_random(Random(seed), 9000)
+    proxy.cut_at_random(Random(seed), 15_000)
     refused = 0
 
     async def create(number: int) -> str:
@@ -244,7 +244,7 @@ async def test_a_create_that_is_repeated_until_it_is_answered(cut_world: tuple[W
             refused += 1
         raise AssertionError(f"no answer in {WAIT} seconds")
 
-    made = await together(create(number) for number in range(16))
+    made = await together(create(number) for number in range(12))
     await proxy.heal()
     assert proxy.cuts > 2
     listed = await client.get(f"/accounts/{world.master}/menus?page_size=100")
@@ -256,7 +256,7 @@ async def test_a_listing_that_is_cut_in_the_middle(cut_world: tuple[World, Cutti
     world, proxy = cut_world
     client = await world.client()
     await world.app.store.write([Insert(document("menus", f"m{n:03}", tenant=world.master)) for n in range(400)])
-    proxy.cut_at_random(Random(9), 40_000)
+    proxy.cut_at_random(Random(9), 20_000)
     rows = [row["id"] async for page in pages(client, world.master) for row in page]
     await proxy.heal()
     assert proxy.cuts > 1
@@ -271,6 +271,7 @@ async def pages(client: Any, account: str) -> Any:
         if answer.status == 503:
             continue
         yield answer.data
-        if not answer.json.get("next_start_key"):
+        following = answer.json().get("next_start_key")
+        if not following:
             return
-        start = f"&start_key={answer.json['next_start_key']}"
+        start = f"&start_key={following}"

@@ -82,7 +82,7 @@ def test_random_filters(body: dict[str, Any], private: dict[str, Any] | None, so
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-@pytest.mark.parametrize("path", ["name", "owner_id"], ids=["any field", "a declared field"])
+@pytest.mark.parametrize("path", ["name", "owner_id", "mac"], ids=["any field", "a declared field", "a unique field"])
 def test_each_value_by_each_operator(path: str, operator: str) -> None:
     """All pairs of values, alone and in arrays, along either index."""
     records = [{path: value} for value in FOUND] + [{path: [None, value]} for value in FOUND] + [{}]

@@ -151,6 +151,7 @@ async def test_a_store_that_is_lost_during_an_import(
     # The kind `system` has one document, `notes` the most, and `plain` the last one.
     importing = [progress for progress in told if progress.doing == "import"]
     assert {(0, 1, 29)[left]} == {progress.before for progress in importing}
+    assert ["system", "notes", "plain"][left:] == [progress.kind for progress in importing]
     assert (30, 30) == (importing[-1].documents, importing[-1].total)
     await target.close()
 

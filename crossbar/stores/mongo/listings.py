@@ -44,7 +44,7 @@ class _Along(NamedTuple):
     """An index to read along, what it is asked, and the filter that says so; the lower the rank, the fewer it finds."""
 
     rank: int
-    index: str
+    name: str
     condition: Selection
     filter: Filter | None = None
 
@@ -68,7 +68,7 @@ def asked(query: Query, shelf: Shelf, now: int) -> Asked | None:
             others.append(kept)
     if others:
         condition["$and"] = others
-    return Asked(condition, along.index, query.filters, not all(map(decides, query.filters)))
+    return Asked(condition, along.name, query.filters, not all(map(decides, query.filters)))
 
 
 def _along(filters: tuple[Filter, ...], shelf: Shelf) -> _Along:
@@ -82,13 +82,12 @@ def _along(filters: tuple[Filter, ...], shelf: Shelf) -> _Along:
 
 
 def _along_one(filter: Filter, shelf: Shelf) -> _Along | None:
-    literals = literals_of(filter.value) if filter.operator == "is" and filter.value is not None else None
-    if literals and not filter.private:
-        if filter.path == ("id",):
-            return _Along(1, "id", {"id": filter.value if isinstance(filter.value, str) else ""}, filter)
+    if filter.operator == "is" and not filter.private and isinstance(filter.value, str | int | float):
+        if filter.path == ("id",) and isinstance(filter.value, str):
+            return _Along(1, "id", {"id": filter.value}, filter)
         for dotted, path in shelf.unique.items():
             if path == filter.path:
-                values = [unique_value(literal) for literal in literals]
+                values = [unique_value(literal) for literal in literals_of(filter.value) or ()]
                 return _Along(1, f"unique {dotted}", {unique_field(dotted): {"$in": values}}, filter)
     condition = by_field(filter) if (filter.private, filter.path) in shelf.declared else None
     if condition is None:

@@ -7,19 +7,19 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from ...errors import BlobMissing, StoreError, UniqueConflict
-from .. import Keep, Kind
-from ..whole import WALK_BYTES, Stored, Stretch, check_blob_id, occupied
+from .. import Document, Keep, Kind
+from ..whole import Stored, Stretch, check_blob_id, occupied
 from . import blobs
 from .blobs import MongoBlobWriter
 from .connection import Connection, Database, told
 from .kept_blobs import FILES, KeptBlobs
-from .layout import Record, Shelf, Shelves, inserted, live, record_aside, unique_field
+from .layout import Shelf, Shelves, inserted, live, record_aside, unique_field
 from .preparing import KINDS
 from .transactions import in_transaction
+from .walk import ALIKE, Walk
 from .writes import Clash, Writes
 
 _SECONDS = 60.0
@@ -54,7 +54,7 @@ class MongoWhole:
         part, *place = orjson.loads(after) if after is not None else ("alive", "", "")
 
         async def work(session: AsyncClientSession) -> Stretch:
-            walk = _Walk(self._opened().database, session, shelf, self._now(), limit, tenants)
+            walk = Walk(self._opened().database, session, shelf, self._now(), limit, tenants)
             return await (walk.alive(*place) if part == "alive" else walk.aside(*place))
 
         with told(self.name):
@@ -65,7 +65,13 @@ class MongoWhole:
 
         async def work(session: AsyncClientSession) -> list[Stored | None]:
             database, now = self._opened().database, self._now()
-            return [await _held(database, session, self._shelves[each.document.kind], each, now) for each in some]
+            alive = await _alive(database, session, self._shelves, some, now)
+            return [
+                alive.get(_called(each.document))
+                if each.deleted is None
+                else await _held(database, session, self._shelves[each.document.kind], each, now)
+                for each in some
+            ]
 
         with told(self.name):
             return await in_transaction(self._opened(), work, changes=len(some), within=_SECONDS)
@@ -124,77 +130,6 @@ class MongoWhole:
         raise NotImplementedError
 
 
-class _Walk:
-    """A piece of a walk, read in one snapshot: a document and its blobs belong together."""
-
-    def __init__(
-        self,
-        database: Database,
-        session: AsyncClientSession,
-        shelf: Shelf,
-        now: int,
-        limit: int,
-        tenants: Sequence[str] | None,
-    ) -> None:
-        self._collection = database[shelf.collection]
-        self._blobs = KeptBlobs(database, session, lambda: now)
-        self._session, self._shelf, self._now, self._limit = session, shelf, now, limit
-        self._tenants = tenants
-        self._found: list[Stored] = []
-        self._bytes = 0
-
-    async def alive(self, tenant: str, last: str) -> Stretch:
-        """Those alive after a place: of all tenants that of a record, of some a tenant and a key."""
-        if self._tenants is None:
-            after = {"_id": {"$gt": ObjectId(last)}} if last else {}
-            async for record in self._read({**after, "deleted": False}, "_id", "_id_"):
-                if await self._takes(record):
-                    return Stretch(self._found, _place("alive", "", str(record["_id"])))
-        for each in self._tenants or ():
-            if each < tenant:
-                continue
-            wanted = {"tenant": each, "deleted": False, "key": {"$gt": last if each == tenant else ""}}
-            async for record in self._read(wanted, "key", "page"):
-                if await self._takes(record):
-                    return Stretch(self._found, _place("alive", each, record["key"]))
-        return Stretch(self._found, _place("aside", -(2**62), "0" * 24))
-
-    async def aside(self, removed: int, last: str) -> Stretch:
-        """Those set aside after a place, which is a Unix second and a record."""
-        place = {"$or": [{"removed": {"$gt": removed}}, {"removed": removed, "_id": {"$gt": ObjectId(last)}}]}
-        wanted = {"removed": {"$gte": removed}, **place}
-        if self._tenants is not None:
-            wanted["tenant"] = {"$in": list(self._tenants)}
-        found = self._collection.find(wanted, sort=[("removed", 1), ("_id", 1)], hint="removed", session=self._session)
-        async for record in found:
-            if record["until"] > self._now and not await self._has_twin(record) and await self._takes(record):
-                return Stretch(self._found, _place("aside", record["removed"], str(record["_id"])))
-        return Stretch(self._found, None)
-
-    def _read(self, wanted: dict[str, Any], order: str, hint: str) -> AsyncIterator[Record]:
-        wanted["until"] = {"$gt": self._now}
-        found = self._collection.find(wanted, sort=[(order, 1)], hint=hint, session=self._session)
-        return found.limit(self._limit - len(self._found))
-
-    async def _has_twin(self, record: Record) -> bool:
-        alike = {name: record[name] for name in _ALIKE}
-        twin = await self._collection.find_one(
-            {**alike, "_id": {"$lt": record["_id"]}}, {"_id": 1}, hint="id", session=self._session
-        )
-        return twin is not None
-
-    async def _takes(self, record: Record) -> bool:
-        """Whether that was as much as a piece may have."""
-        kept = await self._blobs.of(record["_id"]) if record["blobs"] else ()
-        stored = Stored(self._shelf.document(record["tenant"], record), record.get("removed"), kept)
-        self._found.append(stored)
-        self._bytes += len(stored.document.body) + len(stored.document.private or b"")
-        return len(self._found) == self._limit or self._bytes >= WALK_BYTES
-
-
-_ALIKE = ("tenant", "id", "removed", "created", "modified", "revision", "until", "body", "private")
-
-
 class _Restoring:
     """Puts documents there, within a transaction."""
 
@@ -243,6 +178,30 @@ class _Restoring:
             raise occupied(stored, conflict.field, found["id"] if found else None) from conflict
 
 
+async def _alive(
+    database: Database, session: AsyncClientSession, shelves: Shelves, some: Sequence[Stored], now: int
+) -> dict[tuple[str, str, str], Stored]:
+    """The documents alive in the places of these, by kind, tenant and id: a question for each kind and tenant."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for each in some:
+        if each.deleted is None:
+            wanted.setdefault((each.document.kind, each.document.tenant), []).append(each.document.id)
+    found: dict[tuple[str, str, str], Stored] = {}
+    blobs = KeptBlobs(database, session, lambda: now)
+    for (kind, tenant), ids in wanted.items():
+        shelf = shelves[kind]
+        place = {"tenant": tenant, "id": {"$in": ids}, "deleted": False, "until": {"$gt": now}}
+        for record in await database[shelf.collection].find(place, hint="id", session=session).to_list():
+            document = shelf.document(tenant, record)
+            kept = await blobs.of(record["_id"]) if record["blobs"] else ()
+            found[_called(document)] = Stored(document, None, kept)
+    return found
+
+
+def _called(document: Document) -> tuple[str, str, str]:
+    return document.kind, document.tenant, document.id
+
+
 async def _held(
     database: Database, session: AsyncClientSession, shelf: Shelf, stored: Stored, now: int
 ) -> Stored | None:
@@ -254,7 +213,7 @@ async def _held(
         return None
     else:
         same = shelf.record(document, now)
-        alike = {name: same[name] for name in _ALIKE if name != "removed"} | {"removed": stored.deleted}
+        alike = {name: same[name] for name in ALIKE if name != "removed"} | {"removed": stored.deleted}
         found = await collection.find_one(alike, sort=[("_id", 1)], hint="id", session=session)
     if found is None:
         return None
@@ -266,7 +225,3 @@ def _kind(told: dict[str, Any]) -> Kind:
     lists = ("unique", "indexes", "private_indexes")
     summary = told["summary"]
     return Kind(told["name"], None if summary is None else tuple(summary), *(tuple(told[name]) for name in lists))
-
-
-def _place(part: str, *place: Any) -> str:
-    return orjson.dumps([part, *place]).decode()

@@ -18,6 +18,8 @@ def forms(path: Path, kinds: Iterable[Kind]) -> dict[str, bool]:
 
     Nothing if there is no file. StoreUnavailable if it cannot be read, is another program's, or a newer Crossbar's.
     """
+    if not path.exists():
+        return {}
     try:
         with closing(connect(path)) as connection:
             (owner,) = connection.execute("PRAGMA application_id").fetchone()
