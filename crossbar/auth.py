@@ -162,12 +162,21 @@ class Tokens:
         version = self._store.version()
         known = self._checked.get(token)
         claims = known[1].claims if known is not None else None
-        if claims is None:
-            # NOTE: they are remembered, and shown to the modules of many requests.
+        if claims is None:  # NOTE: they are remembered, and shown to the modules of many requests.
             claims = MappingProxyType(self._decoded(token))
         elif claims["exp"] <= self._clock():
             raise TokenExpired
-        account, user, client, revoked = await self._about(claims, version)
+        get, account_id, user_id = self._store.get, claims["account_id"], claims.get("owner_id")
+        account, user, client, revoked = await together(
+            self._store,
+            version,
+            partial(self._tenants.account, account_id),
+            partial(get, account_id, USERS, user_id) if user_id else None,
+            partial(get, "", CLIENTS.name, claims["client_id"]) if "client_id" in claims else None,
+            partial(get, "", REVOKED.name, claims["jti"]),
+        )
+        if account is None or not enabled(account) or (user_id and (user is None or not enabled(user))):
+            raise Unauthorized
         if not hmac.compare_digest(self.signature(account, user), claims["identity_sig"]):
             raise Unauthorized("the token was issued before the credentials changed: log in again")
         if "client_id" in claims and (client is None or not enabled(client)):
@@ -226,23 +235,6 @@ class Tokens:
             raise TokenExpired
         return claims
 
-    async def _about(
-        self, claims: Mapping[str, Any], version: int | None
-    ) -> tuple[Document, Document | None, Document | None, Document | None]:
-        """Account, user and application of a token, and its revocation; Unauthorized if nobody owns it any more."""
-        get, account_id, user_id = self._store.get, claims["account_id"], claims.get("owner_id")
-        account, user, *others = await together(
-            self._store,
-            version,
-            partial(self._tenants.account, account_id),
-            partial(get, account_id, USERS, user_id) if user_id else None,
-            partial(get, "", CLIENTS.name, claims["client_id"]) if "client_id" in claims else None,
-            partial(get, "", REVOKED.name, claims["jti"]),
-        )
-        if account is None or not enabled(account) or (user_id and (user is None or not enabled(user))):
-            raise Unauthorized
-        return account, user, *others
-
     async def recheck(self, principal: Principal) -> None:
         """Make sure that a token which opened something long is still good; Unauthorized if it, or the role, is not."""
         if (await self.check(principal.token)).role != principal.role:
@@ -257,9 +249,9 @@ class Tokens:
         claims: Mapping[str, Any] | None,
         restrictions: Restrictions | None,
     ) -> Principal:
-        master = bool(account.secrets().get("master"))
+        master = account.secrets().get("master")
         id = user.id if user else None
-        return Principal(account.id, id, method, token, claims, master, role_of(user), restrictions)
+        return Principal(account.id, id, method, token, claims, bool(master), role_of(user), restrictions)
 
     def signature(self, account: Document, user: Document | None) -> str:
         """What ties a token to the present secret of its user or account."""

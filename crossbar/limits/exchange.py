@@ -39,6 +39,7 @@ _LEASE = SECOND * 3 // 4  # how long a process reads for its machine, unless it 
 _PATIENCE, _LAST_PATIENCE = 5.0, 1.0
 _TOLD_EVERY = 60 * SECOND
 _AT_ONCE = 200
+_CANCELLED_AGAIN = 0.1
 
 
 class Note(NamedTuple):
@@ -101,8 +102,10 @@ class Exchange:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():
+                # NOTE: before Python 3.12 `asyncio.wait_for` loses a cancellation that meets the answer of a store.
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCELLED_AGAIN)
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(_LAST_PATIENCE):
                     await self._push()

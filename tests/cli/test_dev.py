@@ -31,7 +31,7 @@ class Rooms(Endpoint):
     async def find(self, ctx):
         return ["{what}"]
 """
-SECONDS = 5.0
+SECONDS = 30.0
 
 
 def _answers(dev: Dev, what: str) -> bool:

@@ -122,6 +122,7 @@ def outcomes(workshop: Path) -> dict[str, Counter[str]]:
     return counted
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", ALL)
 def test_the_written_test_passes_at_once(outcomes: dict[str, Counter[str]], name: str) -> None:
     """With every combination of options; each option brings a test of its own."""

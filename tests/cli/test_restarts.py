@@ -66,8 +66,8 @@ def targets(done: Path) -> Iterator[list[Target]]:
 @pytest.fixture
 def live(targets: list[Target], invoke: Invoke) -> Iterator[Gateway]:
     """Give a gateway before them, with the usual rules and quick checks."""
-    text = service("up", *(each.port for each in targets), health="GET /readyz every 200ms") + route("/x/**", "up")
-    with gateway(invoke, text) as found:
+    checked = service("up", *(each.port for each in targets), health="GET /readyz every 1s within 1s")
+    with gateway(invoke, checked + route("/x/**", "up")) as found:
         yield found
 
 

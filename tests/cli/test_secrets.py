@@ -129,7 +129,7 @@ CONFIG = """
 [modules]
 folder = "modules"
 [limits]
-handler_seconds = 1
+handler_seconds = 3
 [auth]
 login_failures = 0
 [log]

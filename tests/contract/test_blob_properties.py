@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -72,6 +72,8 @@ steps = st.one_of(
 
 @settings(max_examples=20 * PROFILE, deadline=None)
 @given(st.lists(steps, max_size=20))
+@example([[("insert", "a", None), ("keep", 0, "a")], [("delete", "a", False)], [("insert", "a", None)]])
+@example([[("insert", "a", 1), ("keep", 0, "a")], ("wait", 1), [("insert", "a", None)], [("keep", 0, "a")]])
 def test_blobs_come_and_go_with_their_documents(trio: Trio, story: list[Any]) -> None:
     """A story of writes, discards and passing time: the same outcomes, and the same blobs to read at every point."""
     tenant = f"story{next(trio.numbers)}"

@@ -250,7 +250,7 @@ def test_stories(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever happens, all stores tell the same."""
     monkeypatch.setattr(Story, "trio", trio, raising=False)
     profile = settings(
-        max_examples=25 * PROFILE,
+        max_examples=20 * PROFILE,
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -35,13 +35,13 @@ ROWS: dict[int, tuple[str, ...]] = {
     3: _files(
         "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
         "hooks jsonp keys limits.attempts metrics metrics_moment passwords registry renderers roles routes signed "
-        "templates tenants watch"
+        "stores.together templates tenants watch"
     ),
     2: ("context",),
     1: _files(
         "body dates envelope events filters limits limits.buckets limits.shared_table "
         "media media.base64_pieces media.disposition media.ranges media.types "
-        "negotiation pagination reply restrictions root_path schema schema_defaults stores stores.together target"
+        "negotiation pagination reply restrictions root_path schema schema_defaults stores target"
     ),
     0: ("_version", "errors", "fields", "log", "redaction", "settings."),
 }

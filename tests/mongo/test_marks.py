@@ -136,6 +136,24 @@ def test_half_a_surrogate_pair_finds_nothing() -> None:
     assert found({"a": "b"}, None, Filter("key_missing", ("a\ud800",)))
 
 
+def test_the_filter_that_leaves_least_is_read_along() -> None:
+    """An id or a unique value before one of many, and that before a truth value, which half of all may have."""
+    half = where("token", True, private=True)
+    many, few, one = where("owner_id", "o"), where("mac", "m"), where("id", "d")
+    for wanted, along, condition in (
+        ((half,), "fields", {"fields": {"$in": ["~token=true"]}}),
+        ((half, many), "fields", {"fields": {"$in": [':owner_id="o"']}}),
+        ((half, many, few), "unique mac", {"unique.mac": {"$in": ['"m"']}}),
+        ((many, one), "id", {"id": "d"}),
+    ):
+        for order in (wanted, wanted[::-1]):
+            told = asked(Query("acme", "devices", order), SHELF, 0)
+            assert told is not None
+            assert along == told.along
+            assert condition.items() <= told.condition.items()
+            assert len(wanted) - 1 == len(told.condition.get("$and", ()))
+
+
 # -- too many of them ---------------------------------------------------------------------------------------
 
 

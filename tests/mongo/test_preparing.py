@@ -152,6 +152,17 @@ async def test_what_has_expired_is_in_nobodys_way(made: Made) -> None:
     await insert(other, device("d9", mac="same"))
 
 
+async def test_what_expired_under_another_form_of_the_kind_is_in_nobodys_way(made: Made) -> None:
+    """What is kept of it for the janitor has a value that was unique once, and is to be again."""
+    store = await made.open(DEVICES)
+    await insert(store, device("d1", mac="same", expires=NOW + 1))
+    await store.write([Keep(await finished(store, b"blob"), "acme", "devices", "d1")])
+    made.clock.now = NOW + 1
+    other = await made.open(PLAIN)
+    await insert(other, device("d2", mac="same"))
+    await made.open(DEVICES)
+
+
 async def test_two_processes_at_once(made: Made) -> None:
     """On a fresh database, and again when a kind has changed."""
     for kinds in ((PLAIN, NOTES), KINDS):

@@ -22,7 +22,7 @@ from crossbar.stores import Delete, Drop, Guard, Insert, Keep, Query, Replace
 from crossbar.stores.mongo import MongoStore
 from crossbar.testing import Clock, World, make_store, small_world
 from tests.contract.blobs import finished, read
-from tests.contract.documents import KINDS, device, document
+from tests.contract.documents import KINDS, NOW, device, document
 from tests.walk.tools import SETTINGS
 
 from .listening import Command, Commands, client_text_leaks, unscoped
@@ -147,6 +147,9 @@ async def test_documents(store: tuple[MongoStore, Commands]) -> None:
         with pytest.raises(CrossbarError):
             await asked.write([Insert(device("other", tenant=text, mac=text))])
         await asked.write([Drop(text, blob.id), Drop(text, text)])
+        # One that has expired makes way for its successor.
+        await asked.write([Insert(device(f"{text} before", tenant=text, mac=f"{text} before", expires=NOW))])
+        await asked.write([Insert(device(f"{text} before", tenant=text, mac=f"{text} before"))])
         await asked.write([Delete(text, "devices", text), Delete(text, "notes", text, purge=True)])
         assert None is await asked.get(text, "devices", text)
     hold(commands)

@@ -40,15 +40,13 @@ class KeptBlobs:
 
     async def keep(self, shelf: Shelf, change: Keep) -> None:
         """Make the blob part of the document; DocumentMissing without that, StoreError if it cannot be kept."""
-        documents = self._database[shelf.collection]
         place = live(change.tenant, change.document, self._now())
-        owner = await documents.find_one(place, {"_id": 1}, session=self._session)
+        owner = await self._database[shelf.collection].find_one_and_update(
+            place, {"$set": {"blobs": True}}, {"_id": 1}, session=self._session
+        )
         if owner is None:
             raise DocumentMissing(change.tenant, change.kind, change.document)
         await self.take(change, owner["_id"])
-        await documents.update_one(
-            {"tenant": change.tenant, "_id": owner["_id"]}, {"$set": {"blobs": True}}, session=self._session
-        )
 
     async def take(self, change: Keep, owner: ObjectId) -> None:
         """Name the blob as one of a record; StoreError if it cannot be kept."""

@@ -13,7 +13,6 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import islice
 from time import monotonic
 
@@ -45,6 +44,7 @@ HEALTH_WITHIN = 5.0
 LOAD_BATCH = 1000
 # How often a write is tried that others are in the way of each time, and may be gone when one looks.
 _TRIES = 8
+_CANCELLED_AGAIN = 0.1
 _FIELDS = ("id", "created", "modified", "revision", "until", "body", "private", "key")
 _WHOLE = {"_id": 0} | dict.fromkeys(_FIELDS, 1)
 
@@ -108,9 +108,10 @@ class MongoStore(MongoWhole):
         tidying, self._tidying = self._tidying, None
         self._shelves = Shelves()
         if tidying is not None and not tidying.get_loop().is_closed():
-            tidying.cancel()
-            with suppress(asyncio.CancelledError):
-                await tidying
+            while not tidying.done():
+                # NOTE: before Python 3.12 `asyncio.wait_for`, in the driver, loses a cancellation that meets an answer.
+                tidying.cancel()
+                await asyncio.wait([tidying], timeout=_CANCELLED_AGAIN)
         if connection is not None and connection.loop is asyncio.get_running_loop():
             await connection.close()
 

@@ -28,12 +28,15 @@ _TIMED_OUT = 50  # MaxTimeMSExpired
 _FOR_EACH = 0.01
 
 
-async def in_transaction(connection: Connection, work: Work[T], *, changes: int, within: float) -> T:
+async def in_transaction(
+    connection: Connection, work: Work[T], *, changes: int, within: float, patience: float = ANSWER_WITHIN
+) -> T:
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
-    `changes` is how many it makes, `within` the seconds for which conflicts are tried again.
+    `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which a
+    server answers.
     """
-    transaction = _Transaction(connection, work, ANSWER_WITHIN + changes * _FOR_EACH)
+    transaction = _Transaction(connection, work, patience + changes * _FOR_EACH)
     try:
         async with connection.unless_lost():
             return await transaction.carried_out(within)

@@ -24,6 +24,7 @@ from .writes import Clash, Writes
 
 _SECONDS = 60.0
 """For how long a piece of a walk or of what is restored is tried again; nobody waits with a request."""
+_PATIENCE = 30.0
 _TRIES = 8
 
 
@@ -58,7 +59,7 @@ class MongoWhole:
             return await (walk.alive(*place) if part == "alive" else walk.aside(*place))
 
         with told(self.name):
-            return await in_transaction(self._opened(), work, changes=limit, within=_SECONDS)
+            return await in_transaction(self._opened(), work, changes=limit, within=_SECONDS, patience=_PATIENCE)
 
     async def held(self, some: Sequence[Stored]) -> list[Stored | None]:
         """What is in the place of each of these."""
@@ -74,7 +75,7 @@ class MongoWhole:
             ]
 
         with told(self.name):
-            return await in_transaction(self._opened(), work, changes=len(some), within=_SECONDS)
+            return await in_transaction(self._opened(), work, changes=len(some), within=_SECONDS, patience=_PATIENCE)
 
     async def restore(self, some: Sequence[Stored]) -> int:
         """Put documents there exactly as they are, in one transaction; how many were not there before."""
@@ -90,7 +91,9 @@ class MongoWhole:
             with told(self.name, writes=True):
                 for _ in range(_TRIES):
                     try:
-                        return await in_transaction(self._opened(), work, changes=len(wanted), within=_SECONDS)
+                        return await in_transaction(
+                            self._opened(), work, changes=len(wanted), within=_SECONDS, patience=_PATIENCE
+                        )
                     except Clash:
                         plain = False
         finally:
