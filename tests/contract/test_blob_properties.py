@@ -16,7 +16,9 @@ from crossbar.stores.mongo.blobs import CHUNK
 
 from .blobs import content, finished, read
 from .documents import KINDS, NOW, document
-from .trio import PROFILE, Trio, opened
+from .trio import PATIENCE, PROFILE, Trio, opened
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 MANY = 4  # blobs that a story is about
 SIZES = st.sampled_from(

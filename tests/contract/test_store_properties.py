@@ -14,7 +14,9 @@ from crossbar.filters import OPERATORS, Filter, text_of
 from crossbar.stores import Change, Delete, Document, Drop, Guard, Insert, Keep, Query, Replace
 
 from .documents import KINDS, NOW, device
-from .trio import PROFILE, Trio, opened
+from .trio import PATIENCE, PROFILE, Trio, opened
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 
 @pytest.fixture(scope="module")

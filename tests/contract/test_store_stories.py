@@ -30,7 +30,9 @@ from crossbar.stores.mongo.marks import MOST_ELEMENTS, MOST_MARKS
 from .blobs import content
 from .documents import NOW, document
 from .test_store_properties import SCALARS, filters, scalars
-from .trio import PROFILE, Trio, opened
+from .trio import PATIENCE, PROFILE, Trio, opened
+
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 IDS = ("a", "b", "c", "d", "é\0f", "$g.h")
 SHAPES = (

@@ -24,6 +24,9 @@ from .documents import Clock, LoadingStore
 PROFILE = 5 if os.environ.get(URI) else 1
 """How many times as many examples there are, where somebody has named a MongoDB to be tested."""
 
+PATIENCE = 400 * PROFILE
+"""Seconds that a test may take: what fails is told again and again, shorter each time, for up to five minutes."""
+
 T = TypeVar("T")
 
 

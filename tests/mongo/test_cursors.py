@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import pymongo
 import pytest
 
 from crossbar.filters import Filter
@@ -27,18 +26,6 @@ def painted(n: int) -> Document:
     """A device: two of three have too many marks to be found by them, and half of those are red."""
     colour: dict[str, Any] = {"colour": "blue" if n % 3 == 1 else "red"}
     return device(f"d{n:02}", NOW + n, **(WIDE if n % 3 else {}), **colour)
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Listen to the clients that are made from now on."""
-    heard, make = Commands(), pymongo.AsyncMongoClient.__init__
-
-    def listened_to(self: Any, *args: Any, **options: Any) -> None:
-        make(self, *args, event_listeners=[heard], **options)
-
-    monkeypatch.setattr(pymongo.AsyncMongoClient, "__init__", listened_to)
-    return heard
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 
 import pymongo
 from bson.errors import BSONError
-from gridfs.errors import GridFSError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -147,10 +146,19 @@ _PREFERENCES: Mapping[str, _ServerMode] = {
 @contextmanager
 def told(name: str, *, writes: bool = False) -> Iterator[None]:
     """Have the driver's errors say what the port promises; `name` is what the store is called."""
+    task = asyncio.current_task()
+    before, cancelled = task.cancelling() if task is not None else 0, False
     try:
         yield
-    except (PyMongoError, GridFSError, BSONError) as error:
+    except asyncio.CancelledError:
+        cancelled = True
+        raise
+    except (PyMongoError, BSONError) as error:
         raise _told(name, error, writes) from error
+    finally:
+        # NOTE: `wait_for` of Python 3.11, on which the driver relies, now and then swallows that a task is cancelled.
+        if task is not None and not cancelled and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _told(name: str, error: Exception, writes: bool) -> StoreError:

@@ -7,7 +7,7 @@ record of the document, so that one made later under the same id has none of its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -78,9 +78,11 @@ class KeptBlobs:
             return
         await self._loosen([change.blob])
 
-    async def leave(self, owner: ObjectId) -> None:
-        """Let all blobs of a record go that is destroyed."""
-        files = self._database[FILES].find({"metadata.owner": owner}, {"_id": 1}, session=self._session)
+    async def leave(self, owners: Sequence[ObjectId]) -> None:
+        """Let all blobs of records go that are destroyed."""
+        if not owners:
+            return
+        files = self._database[FILES].find({"metadata.owner": {"$in": owners}}, {"_id": 1}, session=self._session)
         await self._loosen([file["_id"] async for file in files])
 
     async def is_owned(self, shelves: Shelves, metadata: dict[str, Any]) -> bool:

@@ -18,9 +18,9 @@ from ...errors import StoreUnavailable
 from .. import Kind
 from .connection import ANSWER_WITHIN, Connection
 from .layout import LAYOUT, PREFIX, TTL_GRACE, Index, Shelf
+from .locks import LOCKS
 from .preparing import BLOBS, KINDS, SHARED_INDEXES, lacks, prepare
 from .sharding import divided, ill_divided
-from .writes import LOCKS
 
 DOUBTFUL_CLOCK = 60
 """Seconds by which the clocks of server and this machine differ that are worth a word."""

@@ -20,13 +20,13 @@ from .connection import Connection, Database
 from .kept_blobs import CHUNKS, FILES, LOOSE
 from .layout import LAYOUT, Index, Shelf, Shelves, changed, unique_field
 from .listings import Collection
+from .locks import LOCKS
 from .tallies import COLLECTION as TALLIES
 from .tallies import INDEXES as TALLIES_INDEXES
-from .writes import LOCKS
 
 KINDS = "kinds"
-BLOBS = "blobs"
-"""The name under which `kinds` says that the collections of the blobs are ready."""
+BLOBS = "blobs.*"
+"""The name, which no kind can have, under which `kinds` says that the collections of the blobs are ready."""
 
 _BATCH = 500
 

@@ -13,9 +13,9 @@ from pymongo.errors import OperationFailure
 from .connection import Connection
 from .kept_blobs import CHUNKS, FILES, LOOSE
 from .layout import Shelf
+from .locks import LOCKS
 from .preparing import KINDS
 from .tallies import COLLECTION as TALLIES
-from .writes import LOCKS
 
 CHUNKS_KEY = {"files_id": 1, "n": 1}
 WHOLE = (FILES, LOOSE, KINDS, LOCKS, TALLIES)

@@ -31,11 +31,12 @@ from .connection import ANSWER_WITHIN, Connection, told
 from .janitor import tidy
 from .layout import Record, Shelves, live
 from .listings import asked, count, records
+from .locks import LOCKS, have, locks_of
 from .preparing import KINDS, prepare
 from .tallies import MongoTallies
 from .transactions import in_transaction
 from .whole import MongoWhole
-from .writes import LOCKS, Clash, Writes, have, locks_of
+from .writes import Clash, Writes
 
 logger = logging.getLogger(__name__)
 

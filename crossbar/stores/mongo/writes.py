@@ -1,20 +1,14 @@
-"""What a write changes in MongoDB: one change by itself, or several in a transaction.
-
-A transaction sees the database as it was when it began. What a Guard found may no longer be so when it commits, unless
-whoever changed it is in its way: a transaction with guards counts up a lock of every tenant and kind that it asks about
-or writes to, so that of two such transactions one comes after the other. Writes without guards read nothing, and can
-always be taken to have come before or after.
-"""
+"""What a write changes in MongoDB: one change by itself, or several in a transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import groupby
+from typing import Any
 
 from bson import ObjectId
 from msgspec.structs import replace
-from pymongo import ReturnDocument
+from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -25,12 +19,12 @@ from .kept_blobs import KeptBlobs
 from .layout import Shelf, Shelves, changed, inserted, live, set_aside, unique_field
 from .listings import asked, records
 
-LOCKS = "locks"
-_MOST_LOCKS = 10_000
-
 
 class Clash(Exception):
-    """Two documents want the same id or unique value, and the transaction, if there was one, is over."""
+    """Something is in the way of a change, and the transaction, if there was one, is over.
+
+    Two documents want the same id or unique value, or one of several changes cannot be made, and nobody knows which.
+    """
 
 
 class Writes:
@@ -59,21 +53,35 @@ class Writes:
     async def carry_out(self, changes: Sequence[Change]) -> list[Document | None]:
         """Make the changes in their order; the documents as they now stand. Raises what the port says, or Clash."""
         done: list[Document | None] = []
-        for inserts, group in groupby(changes, key=_inserted_kind):
-            if inserts is not None and not self._careful:
-                documents = [change.document for change in group if isinstance(change, Insert)]
-                await self.insert(self._shelves[inserts], documents)
-                done += documents
-                continue
-            for change in group:
-                done.append(await self._change(change))
+        for sort, group in groupby(changes, key=_sort):
+            some = [*group]
+            if sort is None or self._careful or len(some) == 1:
+                done += [await self._change(change) for change in some]
+            else:
+                done += await self._at_once(some)
         return done
+
+    # PERF: as many commands for a thousand changes as for one; each of them would be a way to the server and back.
+    async def _at_once(self, changes: Sequence[Change]) -> Sequence[Document | None]:
+        """Make changes of one sort, of which `carry_out` says the rest; Clash if one of them cannot be made."""
+        first = changes[0]
+        if isinstance(first, Delete):
+            shelf = self._shelves[first.kind]
+            await self._delete_all(shelf, first, [each for each in changes if isinstance(each, Delete)])
+            return [None] * len(changes)
+        documents = [each.document for each in changes if isinstance(each, Insert | Replace)]
+        shelf = self._shelves[documents[0].kind]
+        if isinstance(first, Replace):
+            return await self._replace_all(shelf, documents)
+        await self.insert(shelf, documents)
+        return documents
 
     async def _change(self, change: Change) -> Document | None:
         match change:
             case Insert(document):
                 shelf = self._shelves[document.kind]
-                await self.make_way(shelf, document, ["id", *shelf.unique])
+                if self._careful:
+                    await self.make_way(shelf, document, ["id", *shelf.unique])
                 await self.insert(shelf, [document])
                 return document
             case Replace(document):
@@ -107,7 +115,7 @@ class Writes:
             if found["until"] > self._now():
                 raise UniqueConflict(shelf.kind.name, field)
             if found["blobs"]:
-                await self._blobs.leave(found["_id"])
+                await self._blobs.leave([found["_id"]])
             await collection.delete_one(
                 {"tenant": document.tenant, "_id": found["_id"], "until": found["until"]}, session=self._session
             )
@@ -116,7 +124,7 @@ class Writes:
         """Destroy a record that has expired and its blobs, if it still has."""
         place = {"tenant": tenant, "_id": record, "until": {"$lte": self._now()}}
         if (await self._database[collection].delete_one(place, session=self._session)).deleted_count:
-            await self._blobs.leave(record)
+            await self._blobs.leave([record])
 
     async def insert(self, shelf: Shelf, documents: Sequence[Document]) -> None:
         """Put new documents there; Clash if one is in the way."""
@@ -131,9 +139,7 @@ class Writes:
         except DuplicateKeyError as error:
             raise Clash from error
         except BulkWriteError as error:
-            if any(each.get("code") == 11000 for each in error.details.get("writeErrors", ())):
-                raise Clash from error
-            raise
+            raise _clash_or(error) from None
 
     async def _replace(self, shelf: Shelf, document: Document) -> Document:
         collection, time = self._database[shelf.collection], self._time()
@@ -156,6 +162,51 @@ class Writes:
             raise await self._why_not(shelf, document.tenant, document.id, document.revision)
         return replace(document, created=found["created"], modified=now, revision=document.revision + 1)
 
+    async def _replace_all(self, shelf: Shelf, documents: Sequence[Document]) -> list[Document]:
+        collection, time, tenant = self._database[shelf.collection], self._time(), documents[0].tenant
+        now = int(time)
+        await self._matching(
+            shelf,
+            [
+                UpdateOne(
+                    live(tenant, document.id, now) | {"revision": document.revision},
+                    changed(shelf.content(document, now, document.revision + 1, time)),
+                )
+                for document in documents
+            ],
+        )
+        wanted = {"tenant": tenant, "id": {"$in": [document.id for document in documents]}, "deleted": False}
+        found = collection.find(wanted, {"_id": 0, "id": 1, "created": 1}, hint="id", session=self._session)
+        created = {record["id"]: record["created"] async for record in found}
+        return [
+            replace(document, created=created[document.id], modified=now, revision=document.revision + 1)
+            for document in documents
+        ]
+
+    async def _delete_all(self, shelf: Shelf, first: Delete, changes: Sequence[Delete]) -> None:
+        collection, now = self._database[shelf.collection], self._now()
+        places = [
+            live(each.tenant, each.id, now) | ({} if each.revision is None else {"revision": each.revision})
+            for each in changes
+        ]
+        if first.purge:
+            ids = [each.id for each in changes]
+            having = {"tenant": first.tenant, "id": {"$in": ids}, "deleted": False, "blobs": True}
+            owners = collection.find(having, {"_id": 1}, hint="id", session=self._session)
+            await self._blobs.leave([owner["_id"] async for owner in owners])
+            await self._matching(shelf, [DeleteOne(place) for place in places])
+        else:
+            await self._matching(shelf, [UpdateOne(place, set_aside(now)) for place in places])
+
+    async def _matching(self, shelf: Shelf, operations: Sequence[UpdateOne | DeleteOne]) -> None:
+        """Carry out operations on one document each; Clash if one of them finds none, or cannot be."""
+        try:
+            done = await self._database[shelf.collection].bulk_write([*operations], session=self._session)
+        except BulkWriteError as error:
+            raise _clash_or(error) from None
+        if done.matched_count + done.deleted_count < len(operations):
+            raise Clash
+
     async def _delete(self, shelf: Shelf, change: Delete) -> None:
         collection, now = self._database[shelf.collection], self._now()
         place = live(change.tenant, change.id, now)
@@ -171,7 +222,7 @@ class Writes:
         else:
             found = await collection.find_one(place, {"blobs": 1}, session=self._session)
             if found is not None and found["blobs"]:
-                await self._blobs.leave(found["_id"])
+                await self._blobs.leave([found["_id"]])
             done = (await collection.delete_one(place, session=self._session)).deleted_count
         if not done:
             raise await self._why_not(shelf, change.tenant, change.id, change.revision)
@@ -200,36 +251,19 @@ class Writes:
         return int(self._time())
 
 
-def locks_of(changes: Sequence[Change]) -> list[str]:
-    """The locks that a transaction with these changes counts up, in an order that all keep to; none without a Guard."""
-    if not any(isinstance(change, Guard) for change in changes):
-        return []
-    return sorted({f"{kind} {tenant}" for tenant, kind in map(_concerned, changes) if kind})
-
-
-async def have(database: Database, locks: Iterable[str], known: set[str]) -> None:
-    """See to it that there are these locks, which a transaction cannot do itself; `known` are those that there are."""
-    for lock in locks:
-        if lock in known:
-            continue
-        with suppress(DuplicateKeyError):
-            await database[LOCKS].insert_one({"_id": lock, "n": 0})
-        if len(known) >= _MOST_LOCKS:
-            known.clear()
-        known.add(lock)
-
-
-def _concerned(change: Change) -> tuple[str, str]:
+def _sort(change: Change) -> tuple[Any, ...] | None:
+    """What changes have in common that can be made by one command; None if that needs one of its own."""
     match change:
-        case Insert(document) | Replace(document):
-            return document.tenant, document.kind
-        case Guard(query):
-            return query.tenant, query.kind
-        case Delete() | Keep():
-            return change.tenant, change.kind
-        case Drop():
-            return change.tenant, ""
+        case Insert(document):
+            return Insert, document.kind
+        case Replace(document):
+            return Replace, document.kind, document.tenant
+        case Delete():
+            return Delete, change.kind, change.tenant, change.purge
+    return None
 
 
-def _inserted_kind(change: Change) -> str | None:
-    return change.document.kind if isinstance(change, Insert) else None
+def _clash_or(error: BulkWriteError) -> Exception:
+    """Clash, if that is what the error says."""
+    clashes = any(each.get("code") == 11000 for each in error.details.get("writeErrors", ()))
+    return Clash() if clashes else error
