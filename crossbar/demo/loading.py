@@ -36,6 +36,7 @@ from .recorded import recorded_file
 
 MARKER = "demo"
 CALLS = "cdrs"
+_FILES_IN_WRITE = 10
 
 Tell = Callable[[int, int], None]
 """Called now and then while documents are made, on whatever thread makes them: how many so far, of how many."""
@@ -187,7 +188,9 @@ async def _load_with_files(store: Store, documents: Iterable[Document], files: F
         lacking = [document for document in some if not await _has(store, document)]
         # PERF: each file waits for the disk, so they wait together.
         saved = await asyncio.gather(*[_saved(store, each, files[each.tenant, each.kind, each.id]) for each in lacking])
-        await store.write([change for changes in saved for change in changes])
+        # NOTE: few in each write, since a server on another machine has little time for one of them.
+        few = [saved[place : place + _FILES_IN_WRITE] for place in range(0, len(saved), _FILES_IN_WRITE)]
+        await asyncio.gather(*[store.write([change for changes in each for change in changes]) for each in few])
 
 
 async def _saved(store: Store, document: Document, file: DemoFile) -> tuple[Change, ...]:

@@ -33,8 +33,8 @@ async def in_transaction(
 ) -> T:
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
-    `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which a
-    server answers.
+    `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which
+    a server answers.
     """
     transaction = _Transaction(connection, work, patience + changes * _FOR_EACH)
     try:
