@@ -259,13 +259,12 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 def configure(level: str) -> None:
-    """Send the log of this process to standard error; for the command line only, a host keeps its own set-up.
-
-    What a thread or a destructor fails with, and warnings, go there as well.
-    """
+    """Send the log of this process, warnings and what threads fail with to standard error; hosts have their own."""
     handler = _Handler(sys.stderr)
     handler.setFormatter(RedactingFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    # NOTE: on the level debug the driver of MongoDB writes down whole documents, the signing keys among them.
+    logging.getLogger("pymongo").setLevel(logging.INFO)
     logging.captureWarnings(True)
     if threading.excepthook is threading.__excepthook__:
         threading.excepthook = _thread_failed

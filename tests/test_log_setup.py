@@ -136,3 +136,12 @@ def test_a_task_that_nobody_waits_for(monkeypatch: pytest.MonkeyPatch, capsys: p
     loop.close()
     told = capsys.readouterr().err
     assert (2, 0, 1) == (told.count("never retrieved: ***"), told.count("opaque"), told.count("of nobody"))
+
+
+def test_the_driver_of_mongodb_never_debugs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would write down whole documents, the keys that sign tokens among them."""
+    with untouched(monkeypatch):
+        configure("debug")
+        assert logging.getLogger("crossbar").isEnabledFor(logging.DEBUG)
+        for name in ("pymongo", "pymongo.command", "pymongo.connection"):
+            assert not logging.getLogger(name).isEnabledFor(logging.DEBUG)

@@ -24,6 +24,7 @@ from ..app import Crossbar
 from ..errors import CrossbarError, PluginError, SettingsError
 from ..plugins import Outcome
 from ..settings import Settings
+from ..stored_settings import stored_in
 from .facts import facts_of
 from .output import Failure, shown
 from .reloading import KEPT, Origin, Reloading
@@ -141,9 +142,7 @@ class _Commands:
         if asked["do"] == "targets":
             return {"ok": True, "targets": self._targets()}
         if asked["do"] == "settings":
-            following = self._app.following
-            revision = following.stored.revision if following.stored is not None else None
-            return {"ok": True, "revision": revision, "faults": [*map(shown, following.faults)]}
+            return await self._settings()
         if asked["do"] == "explain":
             return self._explain(asked)
         if asked["do"] in ("try", "configure"):
@@ -156,6 +155,21 @@ class _Commands:
         for outcome in outcomes:
             logger.info("admin: %s %s", outcome.name, outcome.did)
         return {"ok": all(each.did != "failed" for each in outcomes), "outcomes": [[*each] for each in outcomes]}
+
+    async def _settings(self) -> dict[str, Any]:
+        """Which settings of the store are in force here, why no others, and which ones the store has."""
+        following, url = self._app.following, shown(self._app.settings.store.url)
+        try:
+            found = await stored_in(self._app.store)
+        except CrossbarError as error:
+            return {"ok": False, "error": f"its store {url} cannot be used: {shown(str(error))}"}
+        return {
+            "ok": True,
+            "revision": following.stored.revision if following.stored is not None else None,
+            "faults": [*map(shown, following.faults)],
+            "store": url,
+            "stored": found.revision if found is not None else None,
+        }
 
     def _targets(self) -> list[dict[str, Any]]:
         """What is known of the targets of the gateway, if there is one."""

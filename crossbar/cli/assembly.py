@@ -6,6 +6,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
@@ -97,6 +98,21 @@ def assemble_unopened(settings: Settings) -> tuple[Crossbar, list[str]]:
     from ..stores.memory import MemoryStore
 
     return assemble(settings, MemoryStore())
+
+
+def missing_file(app: Crossbar) -> Path | None:
+    """The SQLite file of an application's store if it is not there, and opening the store would make it."""
+    if not app.settings.store.url.startswith("sqlite:"):
+        return None
+    path: Path = app.store.path  # type: ignore[attr-defined]
+    return None if path.exists() else path
+
+
+def refuse_missing_file(app: Crossbar) -> None:
+    """Failure if the store of an application that is only to be looked at is an SQLite file that is not there."""
+    path = missing_file(app)
+    if path is not None:
+        raise Failure(f"the store {path}: there is no such file; name the one that is meant with --store or --config")
 
 
 def doubts(app: Crossbar) -> list[str]:

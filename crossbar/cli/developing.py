@@ -96,6 +96,7 @@ async def _serve_watched(
     async with closed_after(app):
         try:
             await app.start()
+            await warn_of_imports(app.store)
             trial = await _trial(app, url_of(sockets[0]))
         except CrossbarError as error:
             raise Failure(str(error)) from None

@@ -12,7 +12,7 @@ from ..stores.whole import WholeStore
 from ..transfer.exporting import export_store
 from ..transfer.manifest import Manifest
 from ..transfer.progress import amount
-from .assembly import config_option, load_settings, store_option
+from .assembly import config_option, load_settings, refuse_missing_file, store_option
 from .moving import Meter, moved, source_of
 from .output import echo
 
@@ -45,6 +45,7 @@ def command(folder: Path, store: str | None, config: str | None, account: str | 
     began = time.perf_counter()
 
     async def work(app: Crossbar, store: WholeStore, meter: Meter) -> Manifest:
+        refuse_missing_file(app)
         await store.open([])
         return await export_store(store, folder, account=account, source=source_of(settings), tell=meter)
 

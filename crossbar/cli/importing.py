@@ -10,7 +10,7 @@ import rich_click as click
 from ..app import Crossbar
 from ..stores.whole import WholeStore
 from ..transfer.importing import Imported, import_archive
-from .assembly import config_option, load_settings, store_option
+from .assembly import config_option, load_settings, missing_file, store_option
 from .moving import Meter, moved
 from .output import echo, shown
 
@@ -40,7 +40,8 @@ def command(folder: Path, store: str | None, config: str | None, quiet: bool) ->
     began = time.perf_counter()
 
     async def work(app: Crossbar, store: WholeStore, meter: Meter) -> Imported:
-        return await import_archive(store, folder, open_store=app.open_kinds, tell=meter)
+        is_new = missing_file(app) is not None
+        return await import_archive(store, folder, open_store=app.open_kinds, tell=meter, is_new=is_new)
 
     done = moved(settings, work, quiet=quiet)
     took = time.perf_counter() - began

@@ -49,7 +49,7 @@ class Prepared:
             return "all is there"
         lacking = 0 if self.made else sum(not place.ok for place in self.places)
         told = [f"{len(self.faults)} wrong"] if self.faults else []
-        return "; ".join([*told, *([f"{lacking} to be made: run `crossbar store init`"] if lacking else [])])
+        return "; ".join([*told, *([f"{lacking} to be made: run `crossbar store init` with the same options"] if lacking else [])])
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""

@@ -37,6 +37,7 @@ from .hangup import Hangup
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo, shown
 from .reloading import Origin
+from .unfinished import warn_of_imports
 
 logger = logging.getLogger("crossbar")
 
@@ -228,6 +229,7 @@ async def _come_up(app: Crossbar, sockets: Sequence[socket.socket], faults: Sequ
     trial = ""
     try:
         await app.start()
+        await warn_of_imports(app.store)
         if demo or not all(map(is_loopback, sockets)):
             trial = await _try_out(app, sockets, demo)
     except CrossbarError as error:

@@ -33,8 +33,8 @@ def command() -> None:
 
     Examples:
         crossbar settings put shared.toml --config crossbar.toml
-        crossbar settings show --running
-        crossbar settings drop
+        crossbar settings show --running --config crossbar.toml
+        crossbar settings drop --config crossbar.toml
 
     Exit codes:
         0  done
@@ -95,10 +95,11 @@ def drop(as_json: bool, store: str | None, config: str | None) -> None:
 def show(running: bool, as_json: bool, port: int | None, store: str | None, config: str | None) -> None:
     """Show the settings in the store as TOML, without passwords and secrets.
 
-    With --running, ask each process of the running server on this machine what it has in force.
+    With --running, ask each process of the running server on this machine what it has in force, and what its store has:
+    --config or --port says which server.
 
     Examples:
-        crossbar settings show
+        crossbar settings show --config crossbar.toml
         crossbar settings show --running --config crossbar.toml
 
     Exit codes:
@@ -107,12 +108,11 @@ def show(running: bool, as_json: bool, port: int | None, store: str | None, conf
         2  the configuration or the options are wrong
         3  no server runs there (--running)
     """
-    settings = _loaded(config, store, port)
-    stored = asyncio.run(read(settings))
     if running:
-        _show_processes(settings, stored, as_json)
+        settings = load_settings(config, {"store.url": store, "server.port": port}, lenient=True)
+        _show_processes(settings, as_json)
     else:
-        _show(stored, as_json)
+        _show(asyncio.run(read(_loaded(config, store))), as_json)
 
 
 def _show(stored: Stored | None, as_json: bool) -> None:
@@ -132,19 +132,22 @@ def _show(stored: Stored | None, as_json: bool) -> None:
         echo(f"# Revision {stored.revision}, of {iso(stored.modified)}.\n{toml_of(tables)}", nl=False)
 
 
-def _show_processes(settings: Settings, stored: Stored | None, as_json: bool) -> None:
-    revision = stored.revision if stored is not None else None
+def _show_processes(settings: Settings, as_json: bool) -> None:
     found = list(admin.ask(folder_in(settings), {"do": "settings"}))
+    for each in found:
+        if not each["ok"]:
+            raise Failure(f"process {each['pid']}: {each['error']}")
     if as_json:
-        print_json([{key: each[key] for key in ("pid", "revision", "faults")} for each in found])
+        print_json([{key: each[key] for key in ("pid", "revision", "faults", "store", "stored")} for each in found])
     for each in found if not as_json else ():
         has = f"revision {each['revision']}" if each["revision"] else "its own configuration"
         echo(f"process {each['pid']}: {has}")
         for fault in each["faults"]:
             echo(f"  {fault}")
-    if any(each["revision"] != revision for each in found):
-        told = f"revision {revision}" if revision else "nothing"
-        raise Failure(f"the store has {told}, and not every process has that in force")
+    for each in found:
+        if each["revision"] != each["stored"]:
+            told = f"revision {each['stored']}" if each["stored"] else "nothing"
+            raise Failure(f"the store {each['store']} has {told}, and not every process has that in force")
 
 
 def _text(file: str) -> str:
@@ -157,9 +160,9 @@ def _text(file: str) -> str:
         raise Failure(f"{file} is no text in UTF-8: {error.reason}", 2) from None
 
 
-def _loaded(config: str | None, store: str | None, port: int | None = None) -> Settings:
+def _loaded(config: str | None, store: str | None) -> Settings:
     """The configuration; Failure if no other process would ever see what is in its store."""
-    settings = load_settings(config, {"store.url": store, "server.port": port})
+    settings = load_settings(config, {"store.url": store})
     if settings.store.url.startswith("memory:"):
         raise Failure("a store in memory belongs to one process; name another one with --store or --config", 2)
     if not settings.store.settings:

@@ -15,10 +15,10 @@ from ..following import together
 from ..gateway.keeping import prepared
 from ..keys import SYSTEM
 from ..plugins import doubtful
-from ..settings import Settings, laid_over, stored_tables
+from ..settings import Settings, laid_over, sorted_tables
 from ..stored_settings import Stored, put_into, stored_in, take_out
 from ..stores import Store
-from .assembly import assemble
+from .assembly import assemble, refuse_missing_file
 from .gateway_check import without_gateway
 from .output import Failure, shown
 from .reloading import changes, module_changes
@@ -35,6 +35,7 @@ class Changed(NamedTuple):
 async def read(settings: Settings) -> Stored | None:
     """The settings in the store of a configuration, None if there are none; Failure if it cannot be used."""
     app, _ = assemble(settings)
+    refuse_missing_file(app)
     async with _opened(app) as store:
         return await stored_in(store)
 
@@ -57,6 +58,7 @@ async def put_in(settings: Settings, text: str, source: str) -> Changed:
 async def dropped(settings: Settings) -> Changed:
     """Take what is there out of the store of a configuration; Failure if somebody else was faster."""
     app, _ = assemble(settings)
+    refuse_missing_file(app)
     async with _opened(app) as store:
         before = await stored_in(store)
         if before is not None:
@@ -66,11 +68,15 @@ async def dropped(settings: Settings) -> Changed:
 
 def _checked(settings: Settings, text: str, source: str) -> tuple[Crossbar, Settings]:
     """An application for a text laid over a configuration, and its settings; Failure with all that is wrong."""
+    faults: list[str] = []
     try:
-        after = laid_over(settings, stored_tables(text, source), source)
-        app, faults = _with_modules(settings, after)
+        tables, misplaced = sorted_tables(text, source)
+        faults += misplaced
+        after = laid_over(settings, tables, source)
+        app, more = _with_modules(settings, after)
+        faults += more
     except SettingsError as error:
-        raise _refused(error.faults, source) from None
+        raise _refused([*faults, *error.faults], source) from None
     try:
         prepared(app, after)
     except SettingsError as error:

@@ -8,7 +8,7 @@ TOML, or as it stands where the setting is text), the command line, and what the
 from .dialects import Dialects, Realm, RingCentral
 from .gateway import FieldRules, Gateway, Jwt, Key, Provider, Route, RouteCors, Timeouts, Tls, Upstream
 from .loading import PLUGINS, checked, from_environment, known_keys, laid_over, load, only_table
-from .stored import stored_tables
+from .stored import sorted_tables, stored_tables
 from .tables import (
     Auth,
     Compression,
@@ -63,5 +63,6 @@ __all__ = [
     "laid_over",
     "load",
     "only_table",
+    "sorted_tables",
     "stored_tables",
 ]

@@ -12,6 +12,7 @@ from ..errors import BlobMissing, StoreError
 from ..stores import BLOB_PIECE, StoredBlob
 from ..stores.whole import Stored, WholeStore
 from .archive import Archive, Batch
+from .incidental import is_incidental
 from .lines import Sum, line_of
 from .manifest import ArchiveError, Part
 from .progress import Progress, Tell
@@ -54,7 +55,7 @@ def _look_at_blob(path: Path, blob: StoredBlob) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}; copy the archive anew") from error
+        raise missing_blob(path, error) from error
     if size != blob.size:
         raise ArchiveError(f"{path} has {size:,} bytes, and {blob.size:,} were exported; copy the archive anew")
 
@@ -67,9 +68,16 @@ def _read_blob(path: Path, blob: StoredBlob) -> None:
             while piece := file.read(4 * BLOB_PIECE):
                 digest.update(piece)
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}; copy the archive anew") from error
+        raise missing_blob(path, error) from error
     if digest.hexdigest() != blob.sha256:
         raise damaged_blob(path)
+
+
+def missing_blob(path: Path, error: OSError) -> ArchiveError:
+    """The error of a blob in an archive that is not there, or cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return ArchiveError(f"{path} is missing: a file that was exported is not in the archive; copy it anew")
+    return ArchiveError(f"{path} cannot be read: {error.strerror}; let this user read it, or copy the archive anew")
 
 
 def damaged_blob(path: Path) -> ArchiveError:
@@ -102,11 +110,12 @@ async def check_store(archive: Archive, store: WholeStore, now: Callable[[], flo
                 held = await store.held(batch.documents)
                 expired = [each is None and _has_expired(stored, now()) for stored, each in _pairs(batch, held)]
                 for stored, each, gone in zip(batch.documents, held, expired, strict=True):
-                    if gone:
+                    passed = gone or (each is not None and is_incidental(stored))
+                    if passed:
                         found.add(stored, line_of(stored))
                     elif each is not None:
                         found.add(each, line_of(each))
-                    if each != stored and not gone:
+                    if each != stored and not passed:
                         count += 1
                         differing += [stored.called()] * (len(differing) < _NAMED)
                 kept = [blob for each in held if each is not None for blob in each.blobs]

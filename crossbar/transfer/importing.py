@@ -14,10 +14,12 @@ from typing import NamedTuple
 from ..errors import Occupied
 from ..keys import SYSTEM
 from ..stores import StoredBlob
+from ..stores.memory import MemoryStore
 from ..stores.whole import WholeStore
 from ..tenants import ACCOUNTS
 from .archive import Archive, Batch
-from .checking import check_archive, check_store, damaged_blob
+from .checking import check_archive, check_store, damaged_blob, missing_blob
+from .incidental import needed
 from .manifest import ArchiveError, Manifest, Part
 from .marker import Marker
 from .progress import Progress, Tell
@@ -46,16 +48,22 @@ async def import_archive(
     open_store: Callable[[], Awaitable[None]],
     clock: Callable[[], float] = time.time,
     tell: Tell = lambda progress: None,
+    is_new: bool = False,
 ) -> Imported:
     """Put all of an archive into a store, and check that it is there; what the store has besides stays as it is.
 
     The archive is read through first; `open_store` is called when it is known to be whole. Kinds that the store knows
-    then keep what it knows of them. Nothing is ever written over. Raises ArchiveError, StoreError, or what the disk
-    says as OSError; the same call then goes on where this one ended.
+    then keep what it knows of them. Nothing is ever written over. A store that `is_new`, and would be made by opening
+    it, is not made for an archive that an empty one cannot take. Raises ArchiveError, StoreError, or what the disk says
+    as OSError; the same call then goes on where this one ended.
     """
     archive = await asyncio.to_thread(Archive.open, folder)
     try:
         await check_archive(archive, tell, blobs=False)
+        if is_new and archive.manifest.account is not None:
+            empty = MemoryStore(clock)
+            await empty.open([ACCOUNTS])
+            await _refuse_misplaced(empty, archive, archive.manifest.account)
         await open_store()
         known = {kind.name: kind for kind in await store.kinds()}
         declared = [part.declared() for part in archive.manifest.kinds]
@@ -120,7 +128,8 @@ class _Import:
 
     async def _restore(self, batch: Batch) -> None:
         now = self._clock()
-        some = [each for each in batch.documents if each.document.expires is None or each.document.expires > now]
+        lasting = [each for each in batch.documents if each.document.expires is None or each.document.expires > now]
+        some = await needed(self._store, lasting)
         with_blobs = [stored for stored in some if stored.blobs]
         if with_blobs:
             # NOTE: a batch that was restored before an interruption comes again; its blobs are kept, and stay.
@@ -163,7 +172,7 @@ def _pieces(path: Path) -> Generator[bytes, None, None]:
         with path.open("rb") as file:
             yield from iter(partial(file.read, _PIECE), b"")
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror}; copy the archive anew") from error
+        raise missing_blob(path, error) from error
 
 
 def _reason(occupied: Occupied) -> str:

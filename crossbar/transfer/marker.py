@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from ..errors import DocumentMissing, RevisionConflict, UniqueConflict
 from ..keys import SYSTEM
-from ..stores import Delete, Document, Insert, Replace, Store
+from ..stores import Delete, Document, Insert, Query, Replace, Store
 from .manifest import ArchiveError
 
 MARK = "import-"
@@ -41,12 +41,15 @@ class Marker:
             self.places = {kind: (place, count) for kind, (place, count) in self._document.data()["places"].items()}
 
     async def keep(self, kind: str, place: int, count: int) -> None:
-        """Note that so many documents of a kind, up to a place in its file, are there; written down now and then.
+        """Note that so many documents of a kind, up to a place in its file, are there.
+
+        It is written down the first time, so that every server tells of an import that is not finished, and then now
+        and again.
 
         ArchiveError if another process imports the same archive.
         """
         self.places[kind] = place, count
-        if time.monotonic() - self._kept < _EVERY:
+        if self._document is not None and time.monotonic() - self._kept < _EVERY:
             return
         now = int(self._clock())
         body = {"places": self.places}
@@ -67,3 +70,15 @@ class Marker:
             return
         with suppress(DocumentMissing):  # Another process was done with the same a moment before.
             await self._store.write([Delete("", SYSTEM.name, self._id, purge=True)])
+
+
+async def unfinished(store: Store) -> list[str]:
+    """The ids of the archives whose import into an open store has begun and not ended."""
+    found: list[str] = []
+    start: str | None = None
+    while True:
+        rows = await store.page(Query("", SYSTEM.name, start=start, limit=100, walk=True))
+        found += [each["id"].removeprefix(MARK) for each in rows.parsed() if each["id"].startswith(MARK)]
+        if rows.next is None:
+            return sorted(found)
+        start = rows.next

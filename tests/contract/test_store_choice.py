@@ -76,6 +76,8 @@ def test_a_url_of_mongodb(url: str, name: str) -> None:
         pytest.param("mongodb://h/x?readConcernLevel=local", "as read_concern", id="read-concern"),
         pytest.param("mongodb://h/x?readPreference=nearest", "as read_preference", id="read-preference"),
         pytest.param("mongodb://h/x?maxPoolSize=5", "as connections", id="connections"),
+        pytest.param("mongodb://h/x?readPreferenceTags=dc:a", "goes with no setting", id="tags"),
+        pytest.param("mongodb://h/x?maxStalenessSeconds=100", "goes with no setting", id="staleness"),
         pytest.param("mongodb://h/x?retryWrites=false", "retryWrites", id="retries"),
     ],
 )

@@ -40,6 +40,8 @@ LOOPS = [
     pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
 ]
 """Both event loops: connections end in different ways on them."""
+_UNHURRIED = {"timeout": {"connect": f"{PATIENCE:g}s"}}
+"""A second is soon over on a busy machine."""
 _QUIET: dict[str, Any] = {
     "auth": {"hash_memory": 8, "login_failures": 0},
     "rate": {"enabled": False},
@@ -148,6 +150,7 @@ async def gateway(
     before = asyncio.all_tasks()
     services = {
         name: {"targets": [f"http://127.0.0.1:{port}" for port in ([one] if isinstance(one, int) else one)]}
+        | _UNHURRIED
         | dict(upstream or {})
         for name, one in ports.items()
     }

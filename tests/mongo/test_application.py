@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from crossbar.stores import Store
+from crossbar.stores import Document, Insert, Kind, Store
 from crossbar.stores.memory import MemoryStore
 from crossbar.stores.mongo import MongoStore
 from crossbar.testing import NOW, Clock, World, small_world
@@ -54,3 +54,14 @@ async def test_the_same_story(dialect: str, worlds: list[tuple[World, Clock]]) -
         diaries.append(diary.pages)
     for in_memory, in_mongodb in zip(*diaries, strict=True):
         assert in_memory == in_mongodb
+
+
+async def test_what_is_stored_is_in_no_log(mongo_database: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The driver would tell of each command, with passwords and secrets, where everything is logged."""
+    caplog.set_level("DEBUG")
+    store = MongoStore(mongo_database)
+    await store.open([Kind("notes")])
+    await store.write([Insert(Document.of("acme", "notes", "one", {"a": "hidden-word"}, NOW, {"b": "hidden-too"}))])
+    assert None is not await store.get("acme", "notes", "one")
+    await store.close()
+    assert "hidden" not in caplog.text

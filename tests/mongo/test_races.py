@@ -61,21 +61,21 @@ def alike(count: int, make: Callable[[int], list[Change]]) -> list[list[Change]]
     return [make(n) for n in range(count)]
 
 
-async def test_one_revision_is_replaced_once(sides: Sides) -> None:
-    """One wins, and the others are told of a conflict; alone or with other changes."""
-    for extra in (0, 1):
-        id = f"d{extra}"
-        await insert(sides[0], device(id))
-        said = await raced(
-            sides,
-            *alike(WRITERS, lambda n: [Replace(device(id, by=n)), *([Insert(device(f"{id}-{n}"))] if extra else [])]),
-        )
-        assert {"done": 1, "RevisionConflict": WRITERS - 1} == said
-        found = await sides[1].get("acme", "devices", id)
-        assert found is not None
-        assert 2 == found.revision
-        left = [each for each in ids(await sides[1].page(devices(limit=100))) if each.startswith(f"{id}-")]
-        assert [f"{id}-{found.data()['by']}"] * extra == left
+@pytest.mark.parametrize("more", [False, True], ids=["alone", "together"])
+async def test_one_revision_is_replaced_once(sides: Sides, more: bool) -> None:
+    """One wins, and the others are told of a conflict; alone or with another change, which is made for the one only."""
+    await insert(sides[0], device("d"))
+
+    def change(n: int) -> list[Change]:
+        step = Replace(device("d", by=n))
+        return [step, Insert(document("notes", f"n{n}"))] if more else [step]
+
+    said = await raced(sides, *alike(WRITERS, change))
+    assert {"done": 1, "RevisionConflict": WRITERS - 1} == said
+    found = await sides[1].get("acme", "devices", "d")
+    assert found is not None
+    assert 2 == found.revision
+    assert [f"n{found.data()['by']}"] * more == ids(await sides[1].page(Query("acme", "notes")))
 
 
 async def test_an_id_and_a_unique_value_are_taken_once(sides: Sides) -> None:

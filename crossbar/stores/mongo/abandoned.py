@@ -28,6 +28,7 @@ class Abandoned:
     """Ends what was abandoned, as soon as there is a server; each step may take `seconds`."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], seconds: float) -> None:
+        self.sharded = False
         self._database = database
         self._seconds = seconds
         self._sessions: deque[tuple[float, AsyncClientSession]] = deque(maxlen=_MOST)
@@ -64,6 +65,10 @@ class Abandoned:
     async def _take_over(self, session: AsyncClientSession) -> None:
         if session.in_transaction:
             await session.abort_transaction()
-        await session.start_transaction()
-        await self._database[_LOOKED_INTO].find_one({}, {"_id": 1}, session=session)
+        if self.sharded:
+            # NOTE: another transaction would end the one before on those shards only that it asks.
+            await self._database.command({"killSessions": [session.session_id]})
+        else:
+            await session.start_transaction()
+            await self._database[_LOOKED_INTO].find_one({}, {"_id": 1}, session=session)
         await session.end_session()

@@ -93,6 +93,9 @@ def _contradictions(options: Mapping[str, Any], settings: MongoSettings) -> Iter
     for name, ours in _IN_SETTINGS.items():
         if name.lower() in said:
             yield f"store.url: {name}: say it in [store.mongodb] as {ours}, not in the URL"
+    for name in ("readPreferenceTags", "maxStalenessSeconds"):
+        if name.lower() in said:
+            yield f"store.url: {name}: goes with no setting of [store.mongodb]; take it out"
     if said.get("retrywrites") is False:
         yield "store.url: retryWrites=false: writes could not be sent again when a connection breaks; take it out"
     if settings.read_concern == "linearizable" and settings.read_preference != "primary":

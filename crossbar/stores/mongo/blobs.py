@@ -75,6 +75,7 @@ class MongoBlobWriter:
                         "metadata": {"sha256": digest},
                     }
                 )
+                await self._wait_for_a_document()
             self._open, self._blob = False, StoredBlob(self._id, self._size, digest)
         return self._blob
 
@@ -91,6 +92,13 @@ class MongoBlobWriter:
                 await self._database[LOOSE].update_one({"_id": self._id}, {"$set": late})
             else:
                 await doom(self._database, self._id)
+
+    async def _wait_for_a_document(self) -> None:
+        """Begin the time in which it may be kept; StoreError if it took so long to write that it was swept."""
+        waits = {"$set": {"due": self._now() + WAITS}}
+        if not (await self._database[LOOSE].update_one({"_id": self._id, "doomed": False}, waits)).matched_count:
+            await self._database[FILES].delete_one({"_id": self._id})
+            raise StoreError(f"blob {self._id!r} was destroyed: writing it took longer than {WAITS // 3600} hours")
 
     async def _send(self) -> None:
         """Write some of what was collected, after an entry that says that there is something."""
@@ -115,7 +123,7 @@ class MongoBlobWriter:
         # NOTE: closed while something is written, so that it stays closed if that fails or its caller is cancelled.
         self._open, self._writing = False, True
         with told(self._connection.address.name, writes=True):
-            async with self._connection.moving_bytes():
+            async with self._connection.moving_bytes(writes=True):
                 yield
         self._open, self._writing = True, False
 
@@ -168,13 +176,15 @@ async def doom(database: Database, id: str) -> None:
 async def sweep(database: Database, now: int) -> bool:
     """Destroy some of the blobs that were not kept in time or were dropped; whether there may be more of them."""
     due = await database[LOOSE].find({"due": {"$lte": now}}, {"_id": 1}).limit(_BATCH).to_list()
+    destroyed = 0
     for loose in due:
         marked = await database[LOOSE].update_one(
             {"_id": loose["_id"], "due": {"$lte": now}}, {"$set": {"doomed": True}}
         )
         if marked.matched_count:
             await _destroy(database, loose["_id"])
-    return len(due) == _BATCH
+            destroyed += 1
+    return len(due) == _BATCH and destroyed > 0
 
 
 async def _destroy(database: Database, id: str) -> None:

@@ -8,6 +8,7 @@ whether it was done, and the caller is told that the store cannot be reached.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ from ...errors import StoreError, StoreOverdue, StoreUnavailable
 from ...settings import MongoSettings
 from .abandoned import Abandoned
 from .address import Address
+from .turns import Turns
 
 # NOTE: the driver looks for a server for half a second longer than it may.
 ANSWER_WITHIN = 1.4
@@ -45,6 +47,9 @@ _OLDEST_WIRE = 17  # MongoDB 6.0
 _NO_LOGIN = frozenset({18, 8000})
 _NO_RIGHT = 13
 _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
+
+# Below this level the driver logs its commands, with all that is in them.
+logging.getLogger("pymongo").setLevel(logging.WARNING)
 
 Database = AsyncDatabase[dict[str, Any]]
 
@@ -65,14 +70,16 @@ class Connection:
         self.database: Database = self.client.get_database(
             address.database,
             read_preference=ReadPreference.PRIMARY,
-            read_concern=ReadConcern(settings.read_concern),
+            read_concern=_read_concern(settings),
             write_concern=WriteConcern(w=int(concern) if concern.isdigit() else concern, j=settings.journal),
         )
         self.lists: Database = self.database.with_options(read_preference=_PREFERENCES[settings.read_preference])
         self.members = (self.database,) if settings.read_preference == "primary" else (self.lists, self.database)
-        self._lanes = asyncio.Semaphore(_LANES)
+        self._reading, self._writing = asyncio.Semaphore(_LANES), asyncio.Semaphore(_LANES)
+        self.turns = Turns()
         self.abandoned = Abandoned(self.database, ANSWER_WITHIN)
         self.server = ""
+        self.sharded = False
 
     async def begin(self) -> None:
         """Make sure that there is a server that can do what is needed; StoreUnavailable says what it lacks."""
@@ -80,9 +87,10 @@ class Connection:
             hello = await self.client.admin.command("hello")
             build = await self.client.admin.command("buildInfo")
         self.server = str(build.get("version", ""))
+        self.sharded = self.abandoned.sharded = hello.get("msg") == "isdbgrid"
         if hello.get("maxWireVersion", 0) < _OLDEST_WIRE:
             raise StoreUnavailable(f"{self.address.name}: MongoDB {self.server} is too old; 6.0 or newer is needed")
-        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        if "setName" not in hello and not self.sharded:
             raise StoreUnavailable(
                 f"{self.address.name}: this server is no member of a replica set, and has no transactions; start it "
                 "with --replSet NAME and run rs.initiate() once, also for one server alone"
@@ -94,17 +102,18 @@ class Connection:
         await self.client.close()
 
     @asynccontextmanager
-    async def unless_lost(self) -> AsyncIterator[None]:
+    async def unless_lost(self, *, writes: bool = False) -> AsyncIterator[None]:
         """For what may take long: StoreUnavailable once it takes longer than an answer, and no server is there.
 
         The driver would look for one for as long as the whole may take.
         """
+        preference = ReadPreference.PRIMARY if writes else self.lists.read_preference
         loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
         looking: asyncio.TimerHandle
 
         def look() -> None:
             nonlocal looking
-            if self.client.topology_description.has_readable_server(self.lists.read_preference):
+            if self.client.topology_description.has_readable_server(preference):
                 looking = loop.call_later(_LOOK_EVERY, look)
             else:
                 limit.reschedule(loop.time())
@@ -119,9 +128,9 @@ class Connection:
             looking.cancel()
 
     @asynccontextmanager
-    async def moving_bytes(self) -> AsyncIterator[None]:
+    async def moving_bytes(self, *, writes: bool = False) -> AsyncIterator[None]:
         """For a piece of a blob: few at a time, so that documents get through, and with time for a slow network."""
-        async with self.unless_lost(), self._lanes:
+        async with self.unless_lost(writes=writes), self._writing if writes else self._reading:
             with pymongo.timeout(_BYTES_WITHIN):
                 yield
 
@@ -134,6 +143,12 @@ class Connection:
         }
 
 
+def _read_concern(settings: MongoSettings) -> ReadConcern:
+    # NOTE: what fewer than a majority acknowledged, a reader of what a majority has may not find for a while.
+    late = settings.read_concern == "majority" and settings.write_concern != "majority"
+    return ReadConcern("local" if late else settings.read_concern)
+
+
 _PREFERENCES: Mapping[str, _ServerMode] = {
     "primary": ReadPreference.PRIMARY,
     "primaryPreferred": ReadPreference.PRIMARY_PREFERRED,
@@ -144,8 +159,11 @@ _PREFERENCES: Mapping[str, _ServerMode] = {
 
 
 @contextmanager
-def told(name: str, *, writes: bool = False) -> Iterator[None]:
-    """Have the driver's errors say what the port promises; `name` is what the store is called."""
+def told(name: str, *, writes: bool = False, quick: bool = False) -> Iterator[None]:
+    """Have the driver's errors say what the port promises; `name` is what the store is called.
+
+    What is `quick` whatever there is to be found can only be late because the server is not well.
+    """
     task = asyncio.current_task()
     before, cancelled = task.cancelling() if task is not None else 0, False
     try:
@@ -154,14 +172,14 @@ def told(name: str, *, writes: bool = False) -> Iterator[None]:
         cancelled = True
         raise
     except (PyMongoError, BSONError) as error:
-        raise _told(name, error, writes) from error
+        raise _told(name, error, writes, quick) from error
     finally:
         # NOTE: `wait_for` of Python 3.11, on which the driver relies, now and then swallows that a task is cancelled.
         if task is not None and not cancelled and task.cancelling() > before:
             raise asyncio.CancelledError
 
 
-def _told(name: str, error: Exception, writes: bool) -> StoreError:
+def _told(name: str, error: Exception, writes: bool, quick: bool) -> StoreError:
     why = " ".join(str(error).partition(", Timeout:")[0].partition(", full error:")[0].split())[:300]
     if isinstance(error, OperationFailure) and error.code in _NO_LOGIN:
         return StoreUnavailable(
@@ -175,7 +193,7 @@ def _told(name: str, error: Exception, writes: bool) -> StoreError:
     if isinstance(error, DocumentTooLarge) or (isinstance(error, OperationFailure) and error.code in _TOO_LARGE):
         return StoreError("the document is larger than the 16 MB that MongoDB can hold")
     # NOTE: it is the driver that says "would exceed", after it looked for a server until nearly all the time was over.
-    if isinstance(error, ExecutionTimeout) and "would exceed" not in why:
+    if isinstance(error, ExecutionTimeout) and "would exceed" not in why and not quick:
         return StoreOverdue(
             f"{name}: not done in time; ask for less at a time, or index what is filtered by", begun=writes
         )

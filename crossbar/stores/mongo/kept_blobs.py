@@ -41,8 +41,10 @@ class KeptBlobs:
     async def keep(self, shelf: Shelf, change: Keep) -> None:
         """Make the blob part of the document; DocumentMissing without that, StoreError if it cannot be kept."""
         place = live(change.tenant, change.document, self._now())
+        # NOTE: counted, since an update that changes nothing is in nobody's way: not in that of a Delete either.
+        kept = {"$set": {"blobs": True}, "$inc": {"keeps": 1}}
         owner = await self._database[shelf.collection].find_one_and_update(
-            place, {"$set": {"blobs": True}}, {"_id": 1}, session=self._session
+            place, kept, {"_id": 1}, session=self._session
         )
         if owner is None:
             raise DocumentMissing(change.tenant, change.kind, change.document)

@@ -25,6 +25,7 @@ from .marks import Selection, by_field, decides, selection
 Collection = AsyncCollection[dict[str, Any]]
 
 _BATCH = 500
+_FEWEST = 100  # documents that are looked into are read at a time
 _LOOKED_AT = ("key", "body", "private", "wide")
 
 
@@ -118,7 +119,7 @@ async def records(
         hint=asked.along,
         skip=passed,
         limit=limit,
-        batch_size=min(_BATCH, (most or _BATCH) + query.skip),
+        batch_size=min(_BATCH, max((most or _BATCH) + query.skip, _FEWEST if asked.undecided else 0)),
         session=session,
     )
     async with cursor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from .. import Change, Delete, Drop, Guard, Insert, Keep, Replace
@@ -37,6 +38,16 @@ async def have(database: Database, locks: Iterable[str], known: set[str]) -> Non
         if len(known) >= _MOST_LOCKS:
             known.clear()
         known.add(lock)
+
+
+async def count_up(database: Database, locks: Iterable[str], session: AsyncClientSession) -> list[str]:
+    """Take the locks in a transaction; those that are not there, which somebody must have removed."""
+    counted = {"$inc": {"n": 1}}
+    return [
+        lock
+        for lock in locks
+        if not (await database[LOCKS].update_one({"_id": lock}, counted, session=session)).matched_count
+    ]
 
 
 def _concerned(change: Change) -> tuple[str, str]:

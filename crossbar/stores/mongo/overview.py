@@ -74,6 +74,10 @@ async def look(connection: Connection, kinds: Iterable[Kind]) -> Overview:
         keys = await divided(connection)
         found.facts["divided"] = "unknown to this user" if keys is None else ", ".join(sorted(keys)) or "nothing"
         found.faults += ill_divided(keys, shelves)
+        if keys is None:
+            found.doubts.append(
+                "by what collections are divided is unknown to this user: grant it the role read on the database config"
+            )
     await _try_transaction(connection, found, change=False)
     return found
 

@@ -96,7 +96,8 @@ async def _make_good(collection: Collection, lacking: Iterable[Lack], wanted: It
     made = [IndexModel([*index.keys], name=index.name, **index.options) for index in wanted if index.name in called]
     # PERF: in one command, for which a server goes through the collection once.
     if made:
-        await collection.create_indexes(made)
+        # NOTE: by itself it would wait for all members that hold data, and so for ever where one of three is lost.
+        await collection.create_indexes(made, commitQuorum="majority")
 
 
 async def lacks(database: Database, collection: str, wanted: Iterable[Index]) -> list[Lack]:
@@ -180,8 +181,8 @@ async def _make_unique(connection: Connection, shelf: Shelf, lacking: Iterable[L
         for lack in fields.values():
             await _make_good(collection, [lack], shelf.indexes())
             made.append(lack)
-    except DuplicateKeyError as error:
-        clash = await _clash(connection, shelf)
+    except OperationFailure as error:
+        clash = await _clash(connection, shelf) if isinstance(error, DuplicateKeyError) else error
         for lack in made:
             await collection.drop_index(lack.called)
         await collection.update_many({}, {"$unset": {unique_field(name): "" for name in fields}})

@@ -40,9 +40,14 @@ async def divided(connection: Connection) -> Keys | None:
     name = f"{connection.address.database}."
     try:
         found = connection.client["config"]["collections"].find({"_id": {"$gte": name, "$lt": f"{name[:-1]}/"}})
-        return {each["_id"].removeprefix(name): each["key"] async for each in found if not each.get("dropped")}
+        return {each["_id"].removeprefix(name): each["key"] async for each in found if _is_divided(each)}
     except OperationFailure:
         return None
+
+
+def _is_divided(entry: Mapping[str, object]) -> bool:
+    # NOTE: since MongoDB 8.0 a collection that was moved whole to another shard stands there too.
+    return not entry.get("dropped") and not entry.get("unsplittable")
 
 
 def ill_divided(keys: Keys | None, shelves: Iterable[Shelf]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import islice
@@ -21,26 +20,25 @@ from bson import ObjectId
 from msgspec.structs import replace
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from ...errors import BlobMissing, CrossbarError, StoreError, StoreUnavailable
+from ...errors import BlobMissing, StoreError, StoreUnavailable
 from ...settings import Limits, MongoSettings
 from .. import Change, Delete, Document, Insert, Kind, Query, Replace, Rows
 from . import blobs
 from .address import address_of
 from .blobs import MongoBlobWriter
 from .connection import ANSWER_WITHIN, Connection, told
-from .janitor import tidy
+from .janitor import now_and_then, tidy
 from .layout import Record, Shelves, live
 from .listings import asked, count, records
-from .locks import LOCKS, have, locks_of
+from .locks import count_up, have, locks_of
 from .preparing import KINDS, prepare
 from .tallies import MongoTallies
 from .transactions import in_transaction
 from .whole import MongoWhole
-from .writes import Clash, Writes
+from .writes import REFUSALS, Clash, Writes
 
 logger = logging.getLogger(__name__)
 
-SWEEP_EVERY = 60
 HEALTH_WITHIN = 5.0
 LOAD_BATCH = 1000
 # How often a write is tried that others are in the way of each time, and may be gone when one looks.
@@ -101,7 +99,7 @@ class MongoStore(MongoWhole):
                 shelves = await prepare(connection, kinds, self._now(), create=self._settings.create_indexes)
         self._shelves = Shelves({**self._shelves, **shelves})
         if self._tidying is None or self._tidying.done():
-            self._tidying = asyncio.create_task(self._tidy(), name="crossbar-mongo-janitor")
+            self._tidying = asyncio.create_task(now_and_then(self.tidy), name="crossbar-mongo-janitor")
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -128,7 +126,7 @@ class MongoStore(MongoWhole):
         """The document, or None."""
         shelf = self._shelves[kind]
         place = {"tenant": tenant, "id": id, "deleted": False}
-        with told(self.name), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
             found = await self._opened().database[shelf.collection].find_one(place, _WHOLE)
         # PERF: there is one at most, so whether it has expired need not be looked at there.
         return shelf.document(tenant, found) if found is not None and found["until"] > self._now() else None
@@ -198,7 +196,7 @@ class MongoStore(MongoWhole):
     async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
         connection = self._opened()
-        with told(self.name), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
             file = await blobs.file_of(connection, tenant, id)
             owner = file["metadata"]
             place = live(tenant, owner["document"], self._now())
@@ -211,7 +209,7 @@ class MongoStore(MongoWhole):
     async def health(self) -> str:
         """The server, its version and its hosts; StoreUnavailable if no primary answers."""
         connection = self._opened()
-        with told(self.name), pymongo.timeout(min(HEALTH_WITHIN, ANSWER_WITHIN)):
+        with told(self.name, quick=True), pymongo.timeout(min(HEALTH_WITHIN, ANSWER_WITHIN)):
             # NOTE: what is read is asked for again when a connection breaks; a ping is not.
             await connection.database[KINDS].find_one({}, {"_id": 1})
         return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
@@ -257,33 +255,31 @@ class MongoStore(MongoWhole):
         self, connection: Connection, changes: Sequence[Change], *, careful: bool = False
     ) -> list[Document | None]:
         """Carry out the changes in a transaction."""
-        locks = locks_of(changes)
-        with pymongo.timeout(ANSWER_WITHIN):
-            await have(connection.database, locks, self._locks)
+        locks, again = locks_of(changes), connection.sharded
 
         async def work(session: AsyncClientSession) -> list[Document | None]:
-            for lock in locks:
-                await connection.database[LOCKS].update_one({"_id": lock}, {"$inc": {"n": 1}}, session=session)
+            for gone in await count_up(connection.database, locks, session):
+                self._locks.discard(gone)
+                raise Clash
             writes = Writes(connection.database, self._shelves, self._clock, session, careful=careful)
             return await writes.carry_out(changes)
 
         for _ in range(_TRIES):
+            with pymongo.timeout(ANSWER_WITHIN):
+                await have(connection.database, locks, self._locks)
             try:
-                return await in_transaction(connection, work, changes=len(changes), within=self._write_seconds)
+                seconds = self._write_seconds
+                return await in_transaction(connection, work, changes=len(changes), within=seconds, locks=locks)
+            except REFUSALS:
+                # NOTE: a router may begin a transaction before what another one has acknowledged; having asked the
+                # shards, it knows.
+                if not again:
+                    raise
+                again = False
             except Clash:
                 # NOTE: what was in the way is looked up from now on; it may also have come after that look.
                 careful = True
         raise StoreUnavailable(f"{self.name}: others wrote the same document at the same time, again and again")
-
-    async def _tidy(self) -> None:
-        """Destroy what has expired and TTL indexes leave: about once a minute, for as long as the store is open."""
-        while True:
-            # NOTE: processes that were started together must not all come at the same time.
-            await asyncio.sleep(SWEEP_EVERY * random.uniform(0.5, 1.5))  # noqa: S311
-            try:
-                await self.tidy()
-            except CrossbarError as error:
-                logger.warning("%s", error)
 
     async def tidy(self) -> None:
         """Destroy blobs that nobody kept in time or that were dropped, and expired documents with blobs."""

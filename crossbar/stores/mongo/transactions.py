@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -29,16 +29,22 @@ _FOR_EACH = 0.01
 
 
 async def in_transaction(
-    connection: Connection, work: Work[T], *, changes: int, within: float, patience: float = ANSWER_WITHIN
+    connection: Connection,
+    work: Work[T],
+    *,
+    changes: int,
+    within: float,
+    patience: float = ANSWER_WITHIN,
+    locks: Sequence[str] = (),
 ) -> T:
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
     `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which
-    a server answers.
+    a server answers. Of those in this process that name the same `locks`, one after the other is let in.
     """
     transaction = _Transaction(connection, work, patience + changes * _FOR_EACH)
     try:
-        async with connection.unless_lost():
+        async with connection.unless_lost(writes=True), connection.turns.taken(locks, within):
             return await transaction.carried_out(within)
     finally:
         if transaction.over:

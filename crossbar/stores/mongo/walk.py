@@ -16,6 +16,8 @@ from .layout import Record, Shelf
 
 ALIKE = ("tenant", "id", "removed", "created", "modified", "revision", "until", "body", "private")
 """The fields that two documents set aside have in common if they are alike."""
+# How many tenants a piece asks about, and how many records set aside it looks at: a transaction must come to its end.
+_TENANTS, _SEEN = 200, 1000
 
 
 class Walk:
@@ -44,9 +46,13 @@ class Walk:
             async for record in self._read({**after, "deleted": False}, "_id", "_id_"):
                 if await self._takes(record):
                     return Stretch(self._found, _place("alive", "", str(record["_id"])))
+        asked = 0
         for each in self._tenants or ():
             if each < tenant:
                 continue
+            if asked == _TENANTS:
+                return Stretch(self._found, _place("alive", each, ""))
+            asked += 1
             wanted = {"tenant": each, "deleted": False, "key": {"$gt": last if each == tenant else ""}}
             async for record in self._read(wanted, "key", "page"):
                 if await self._takes(record):
@@ -60,8 +66,11 @@ class Walk:
         if self._tenants is not None:
             wanted["tenant"] = {"$in": list(self._tenants)}
         found = self._collection.find(wanted, sort=[("removed", 1), ("_id", 1)], hint="removed", session=self._session)
-        async for record in found:
-            if record["until"] > self._now and not await self._has_twin(record) and await self._takes(record):
+        seen = 0
+        async for record in found.limit(_SEEN):
+            seen += 1
+            wanted_one = record["until"] > self._now and not await self._has_twin(record)
+            if (wanted_one and await self._takes(record)) or seen == _SEEN:
                 return Stretch(self._found, _place("aside", record["removed"], str(record["_id"])))
         return Stretch(self._found, None)
 

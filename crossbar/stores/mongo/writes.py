@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 from msgspec.structs import replace
-from pymongo import DeleteOne, ReturnDocument, UpdateOne
+from pymongo import DeleteOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -18,6 +18,9 @@ from .connection import Database
 from .kept_blobs import KeptBlobs
 from .layout import Shelf, Shelves, changed, inserted, live, set_aside, unique_field
 from .listings import asked, records
+
+REFUSALS = (DocumentMissing, RevisionConflict, GuardFailed, UniqueConflict)
+"""What a write is refused with because of what it found."""
 
 
 class Clash(Exception):
@@ -148,19 +151,19 @@ class Writes:
         if self._careful and await collection.find_one(place, {"_id": 1}, session=self._session) is not None:
             await self.make_way(shelf, document, shelf.unique)
         content = shelf.content(document, now, document.revision + 1, time)
-        try:
-            found = await collection.find_one_and_update(
-                place,
-                changed(content),
-                {"_id": 0, "created": 1},
-                return_document=ReturnDocument.AFTER,
-                session=self._session,
-            )
-        except DuplicateKeyError as error:
-            raise Clash from error
-        if found is None:
-            raise await self._why_not(shelf, document.tenant, document.id, document.revision)
-        return replace(document, created=found["created"], modified=now, revision=document.revision + 1)
+        created = document.created
+        while True:
+            # PERF: who reads and changes at once has the server keep the whole document, for the case of a repetition.
+            at = place | {"created": created}
+            try:
+                if (await collection.update_one(at, changed(content), session=self._session)).matched_count:
+                    return replace(document, created=created, modified=now, revision=document.revision + 1)
+            except DuplicateKeyError as error:
+                raise Clash from error
+            found = await collection.find_one(place, {"created": 1}, session=self._session)
+            if found is None or found["created"] == created:
+                raise await self._why_not(shelf, document.tenant, document.id, document.revision)
+            created = found["created"]
 
     async def _replace_all(self, shelf: Shelf, documents: Sequence[Document]) -> list[Document]:
         collection, time, tenant = self._database[shelf.collection], self._time(), documents[0].tenant
