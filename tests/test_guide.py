@@ -24,6 +24,8 @@ import pytest
 PAGE = Path(__file__).parents[1] / "crossbar" / "docs" / "guide.md"
 FILES = ("python", "toml", "json")
 NAMED = re.compile(r"`([\w./-]+\.(?:py|toml|json))`:$")
+ACCESS = re.compile(r"(?m)^\d{4}-\d\d-\d\dT.*\n")
+"""Lines about requests, which a server writes when it comes to it."""
 SERVE = "crossbar dev"
 SECONDS = 30
 
@@ -198,7 +200,7 @@ class Reader:
         if self.server is not None:
             kinds = {path: "(schemas/)?" if path.parent.name == "schemas" else "" for path in changed}
             said = [re.compile(rf"(?m)^\d\d:\d\d:\d\d  {kinds[path]}{path.stem}\b.*\n") for path in changed]
-            self.printed = self.server.wait_for(lambda text: all(each.search(text) for each in said), start)
+            self.printed = ACCESS.sub("", self.server.wait_for(lambda text: all(one.search(text) for one in said), start))
 
     def leave(self) -> None:
         """Stop all that was started."""

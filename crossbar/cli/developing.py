@@ -26,6 +26,7 @@ from .assembly import assemble_served, closed_after
 from .listening import BACKLOG, bound, is_loopback, url_of
 from .output import Failure, echo, shown
 from .serving import admin_of, leave, serving_options
+from .unfinished import warn_of_imports
 
 try:
     from watchfiles import Change, awatch

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..app import Crossbar
 from ..auth import KINDS
 from ..errors import CrossbarError
+from ..transfer.progress import Progress
+from .moving import Meter
 from .output import Failure, shown
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ class Prepared:
             return "all is there"
         lacking = 0 if self.made else sum(not place.ok for place in self.places)
         told = [f"{len(self.faults)} wrong"] if self.faults else []
-        return "; ".join([*told, *([f"{lacking} to be made: run `crossbar store init` with the same options"] if lacking else [])])
+        return "; ".join(
+            [*told, *([f"{lacking} to be made: run `crossbar store init` with the same options"] if lacking else [])]
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -120,14 +124,22 @@ async def _mongo(app: Crossbar, found: Prepared, sharding: bool, renew: bool) ->
 
     settings, kinds = app.settings.store, app.kinds()
     connection = Connection(address_of(settings.url, settings.mongodb), settings.mongodb)
+    meter = Meter(quiet=False)
     try:
         await connection.begin()
         with told(connection.address.name):
             if found.made:
-                seen = await make(connection, kinds, int(time.time()), renew=renew)
+                seen = await make(
+                    connection,
+                    kinds,
+                    int(time.time()),
+                    renew=renew,
+                    tell=lambda kind, done, total: meter(Progress("init", kind, done, total, None)),
+                )
             else:
                 seen = await look(connection, kinds)
     finally:
+        meter.end()
         await connection.close()
     _take(found, seen, renew)
     if seen.sharded or sharding:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 
@@ -139,15 +141,21 @@ def _show_processes(settings: Settings, as_json: bool) -> None:
             raise Failure(f"process {each['pid']}: {each['error']}")
     if as_json:
         print_json([{key: each[key] for key in ("pid", "revision", "faults", "store", "stored")} for each in found])
-    for each in found if not as_json else ():
-        has = f"revision {each['revision']}" if each["revision"] else "its own configuration"
-        echo(f"process {each['pid']}: {has}")
-        for fault in each["faults"]:
-            echo(f"  {fault}")
+    else:
+        _print_processes(found)
     for each in found:
         if each["revision"] != each["stored"]:
             told = f"revision {each['stored']}" if each["stored"] else "nothing"
             raise Failure(f"the store {each['store']} has {told}, and not every process has that in force")
+
+
+def _print_processes(found: Sequence[Mapping[str, Any]]) -> None:
+    echo(f"store {found[0]['store']}")
+    for each in found:
+        has = f"revision {each['revision']}" if each["revision"] else "its own configuration"
+        echo(f"process {each['pid']}: {has}")
+        for fault in each["faults"]:
+            echo(f"  {fault}")
 
 
 def _text(file: str) -> str:

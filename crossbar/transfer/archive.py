@@ -172,7 +172,7 @@ class Archive:
                         yield Batch(documents, lines, start)
                         documents, lines, size, blobs = [], [], 0, 0
         except OSError as error:
-            raise ArchiveError(f"{path}: {error.strerror}; copy the archive anew") from error
+            raise unreadable(path, error) from error
         if lines:
             yield Batch(documents, lines, start)
 
@@ -194,6 +194,13 @@ class Archive:
         if stored is None or stored.document.kind != part.kind:
             raise ArchiveError(f"{path}: a line is damaged or cut off: {line[:60]!r}...; copy the archive anew")
         return stored
+
+
+def unreadable(path: Path, error: OSError) -> ArchiveError:
+    """The error of a file of an archive that is not there, or cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return ArchiveError(f"{path} is missing, and was exported; copy the archive anew")
+    return ArchiveError(f"{path} cannot be read: {error.strerror}; let this user read it, or copy the archive anew")
 
 
 def _locked(folder: Path, how: int) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import BlobMissing, StoreError
 from ..stores import BLOB_PIECE, StoredBlob
 from ..stores.whole import Stored, WholeStore
-from .archive import Archive, Batch
+from .archive import Archive, Batch, unreadable
 from .incidental import is_incidental
 from .lines import Sum, line_of
 from .manifest import ArchiveError, Part
@@ -55,7 +55,7 @@ def _look_at_blob(path: Path, blob: StoredBlob) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise missing_blob(path, error) from error
+        raise unreadable(path, error) from error
     if size != blob.size:
         raise ArchiveError(f"{path} has {size:,} bytes, and {blob.size:,} were exported; copy the archive anew")
 
@@ -68,16 +68,9 @@ def _read_blob(path: Path, blob: StoredBlob) -> None:
             while piece := file.read(4 * BLOB_PIECE):
                 digest.update(piece)
     except OSError as error:
-        raise missing_blob(path, error) from error
+        raise unreadable(path, error) from error
     if digest.hexdigest() != blob.sha256:
         raise damaged_blob(path)
-
-
-def missing_blob(path: Path, error: OSError) -> ArchiveError:
-    """The error of a blob in an archive that is not there, or cannot be read."""
-    if isinstance(error, FileNotFoundError):
-        return ArchiveError(f"{path} is missing: a file that was exported is not in the archive; copy it anew")
-    return ArchiveError(f"{path} cannot be read: {error.strerror}; let this user read it, or copy the archive anew")
 
 
 def damaged_blob(path: Path) -> ArchiveError:

@@ -17,8 +17,8 @@ from ..stores import StoredBlob
 from ..stores.memory import MemoryStore
 from ..stores.whole import WholeStore
 from ..tenants import ACCOUNTS
-from .archive import Archive, Batch
-from .checking import check_archive, check_store, damaged_blob, missing_blob
+from .archive import Archive, Batch, unreadable
+from .checking import check_archive, check_store, damaged_blob
 from .incidental import needed
 from .manifest import ArchiveError, Manifest, Part
 from .marker import Marker
@@ -172,7 +172,7 @@ def _pieces(path: Path) -> Generator[bytes, None, None]:
         with path.open("rb") as file:
             yield from iter(partial(file.read, _PIECE), b"")
     except OSError as error:
-        raise missing_blob(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _reason(occupied: Occupied) -> str:

@@ -9,14 +9,15 @@ from typing import NamedTuple
 class Progress(NamedTuple):
     """A moment of a move: what is being done, to which kind, and how many documents and bytes of `total` documents.
 
-    `before` are the documents that were done when this run began, and say nothing about its pace.
+    `before` are the documents that were done when this run began, and say nothing about its pace. `bytes` is
+    None for work that does not count them.
     """
 
     doing: str
     kind: str
     documents: int
     total: int
-    bytes: int
+    bytes: int | None
     before: int = 0
 
 
@@ -33,7 +34,9 @@ def line(progress: Progress, seconds: float) -> str:
     doing, kind, documents, total, size, before = progress
     total = max(total, documents)
     share = 100 * documents // total if total else 100
-    told = f"{doing}: {kind}, {documents:,} of {total:,} documents ({share}%), {amount(size)}"
+    told = f"{doing}: {kind}, {documents:,} of {total:,} documents ({share}%)" + (
+        "" if size is None else f", {amount(size)}"
+    )
     done = documents - before
     if seconds < 1 or not done:
         return told

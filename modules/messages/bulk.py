@@ -1,5 +1,6 @@
 """One change for each of many messages, and of each whether it was done."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -10,6 +11,7 @@ Load = Callable[[str], Awaitable[Document | None]]
 
 INVALID = "invalid"
 _AT_ONCE = 100
+_LOADED_AT_ONCE = 10
 _TRIES = 4
 
 
@@ -24,11 +26,13 @@ async def each(
     """
     succeeded: list[str] = []
     failed: list[Body] = []
-    for some in _batches(ids):
-        found = [message for id in some if (message := await load(id)) is not None]
+    for some in _batches(ids, _AT_ONCE):
+        loaded = [each for few in _batches(some, _LOADED_AT_ONCE) for each in await asyncio.gather(*map(load, few))]
         reasons: dict[str, str | None] = dict.fromkeys(some, "not_found")
         changes: dict[str, Change] = {}
-        for message in found:
+        for message in loaded:
+            if message is None:
+                continue
             try:
                 changes[message.id] = change(message)
             except InvalidData:
@@ -64,8 +68,8 @@ async def _alone(
     return "conflict"
 
 
-def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
-    """The ids, each once, as many at a time as are written together."""
+def _batches(ids: Iterable[str], count: int) -> Iterator[list[str]]:
+    """The ids, each once, so many at a time."""
     remaining = iter(dict.fromkeys(ids))
-    while some := list(islice(remaining, _AT_ONCE)):
+    while some := list(islice(remaining, count)):
         yield some

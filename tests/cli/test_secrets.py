@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from crossbar.passwords import wire_credentials
+
 from .conftest import Live, ended, started
 
 MODULES = '''
@@ -129,7 +131,7 @@ CONFIG = """
 [modules]
 folder = "modules"
 [limits]
-handler_seconds = 3
+handler_seconds = {seconds}
 [auth]
 login_failures = 0
 [log]
@@ -168,8 +170,7 @@ class Asking:
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: Any = None) -> int:
         """Send a request, and give the status of its response, which may break off."""
-        url = urlsplit(self.live.url)
-        connection = HTTPConnection(url.hostname or "", url.port, timeout=20)
+        connection = HTTPConnection(urlsplit(self.live.url).netloc, timeout=20)
         try:
             data = body if isinstance(body, str | None) else json.dumps(body)
             sent = {"content-type": "application/json"} if data is not None else {}
@@ -182,12 +183,18 @@ class Asking:
             connection.close()
 
 
+@pytest.fixture
+def seconds() -> int:
+    """Give the time that a handler has."""
+    return 3
+
+
 @pytest.fixture(params=SERVERS)
-def asking(request: pytest.FixtureRequest, tmp_path: Path, demo_file: Path) -> Iterator[Asking]:
+def asking(request: pytest.FixtureRequest, tmp_path: Path, demo_file: Path, seconds: int) -> Iterator[Asking]:
     """A server of each kind, which says all that it can."""
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "leaky.py").write_text(MODULES)
-    (tmp_path / "crossbar.toml").write_text(CONFIG)
+    (tmp_path / "crossbar.toml").write_text(CONFIG.format(seconds=seconds))
     shutil.copy(demo_file, tmp_path / "demo.db")
     live = started(tmp_path, "--config", "crossbar.toml", "--store", "sqlite:///demo.db", **SERVERS[request.param])
     yield Asking(live, Canaries())
@@ -274,12 +281,10 @@ def test_no_secret_is_written(asking: Asking) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize("seconds", [30], ids=["unhurried"])
 def test_a_token_that_is_good(asking: Asking) -> None:
     """The token of somebody who is logged in is written nowhere, whatever it is used for."""
-    from crossbar.passwords import wire_credentials
-
-    url = urlsplit(asking.live.url)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=20)
+    connection = HTTPConnection(urlsplit(asking.live.url).netloc, timeout=20)
     body = {"data": {"credentials": wire_credentials("admin", "crossbar")[0], "account_name": "demo"}}
     connection.request("PUT", "/v2/user_auth", json.dumps(body), {"content-type": "application/json"})
     token: str = json.loads(connection.getresponse().read())["auth_token"]

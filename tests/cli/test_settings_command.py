@@ -95,6 +95,14 @@ REFUSED: dict[str, tuple[str, list[str]]] = {
         ["server: it counts from the next start", "modules.folder: it counts from the next start"],
     ),
     "unknown keys": ('[upstreem.a]\n[modules]\ndisable = ["x"]\n', ["did you mean 'upstream'?", "'modules.disabled'?"]),
+    "tables of the start, and unknown keys": (
+        '[limits]\nbody = 2000\n[modules]\nfolder = 1\ndisbled = ["x"]\n[[route]]\npath = 1\n',
+        ["limits: it counts from", "modules.folder: it counts", "'modules.disabled'?", "path"],
+    ),
+    "tables of the start, and what modules say": (
+        '[log]\nlevel = "info"\n[modules]\ndisabled = ["cdr"]\n',
+        ["log: it counts from", "there is no plugin 'cdr'"],
+    ),
     "all at once": (
         '[modules]\ndisabled = ["cdr"]\n[plugins.devices]\nx = 1\n[[route]]\npath = "/a"\nto = "b"\n',
         ["there is no plugin 'cdr'", "plugins.devices: this plugin has no settings", "there is no upstream 'b'"],
@@ -167,6 +175,14 @@ def test_files_and_stores_that_cannot_be_read(invoke: Invoke, tmp_path: Path) ->
     for word in (["put", "-"], ["show"], ["drop"]):
         result = invoke("settings", *word, input="")
         assert (1, True) == (result.exit_code, "crossbar.db" in result.stderr)
+
+
+@pytest.mark.parametrize("word", ["show", "drop"])
+def test_no_file_is_made(invoke: Invoke, tmp_path: Path, word: str) -> None:
+    """Who only looks into a store, or empties it, is told that there is none."""
+    result = invoke("settings", word)
+    assert (1, True) == (result.exit_code, f"the store {tmp_path}/crossbar.db: there is no such file" in result.stderr)
+    assert [] == [*tmp_path.glob("crossbar.db*")]
 
 
 @pytest.mark.parametrize("word", [["put", "shared.toml"], ["drop"]], ids=["put", "drop"])

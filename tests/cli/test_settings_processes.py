@@ -138,6 +138,18 @@ def test_a_reload_goes_below(fleet: Fleet, ports: list[int]) -> None:
     assert "one" == ask(fleet.servers[0].url, "/x/1").json["name"]
 
 
+def test_the_store_of_the_server_is_asked(fleet: Fleet, invoke: Invoke, tmp_path: Path, ports: list[int]) -> None:
+    """Who names a server and not its store learns what that one has, and no other store is looked at or made."""
+    fleet.put(service("up", ports[1]))
+    asked = {"CROSSBAR__SERVER__ADMIN": str(fleet.servers[1].admin)}
+    result = invoke("settings", "show", "--running", **asked)
+    assert (0, 2) == (result.exit_code, result.stdout.count(": revision 1\n")), result.output
+    assert f"store {fleet.store}\n" in result.stdout
+    found = json.loads(invoke("settings", "show", "--running", "--json", **asked).stdout)
+    assert [(fleet.store, 1, 1)] * 2 == [(each["store"], each["stored"], each["revision"]) for each in found]
+    assert [] == [*tmp_path.rglob("crossbar.db*")]
+
+
 def test_a_server_that_cannot(fleet: Fleet, ports: list[int]) -> None:
     """One whose own file does not fit goes on, and says so wherever one looks; started anew, it says how to go on."""
     second = fleet.servers[1]
@@ -148,7 +160,7 @@ def test_a_server_that_cannot(fleet: Fleet, ports: list[int]) -> None:
     waited(lambda: [1, None, None] == fleet.revisions() and ask(second.url, "/readyz").body.count(b"older settings"))
     code, told = fleet.settings("show", "--running", config=second.config)
     assert (1, 2) == (code, told.count("its own configuration\n  route 'y': to: there is no upstream 'up'"))
-    assert "the store has revision 1, and not every process has that in force" in told
+    assert f"the store {fleet.store} has revision 1, and not every process has that in force" in told
     assert "one" == ask(second.url, "/x/1").json["name"] == ask(fleet.servers[0].url, "/y/1").json["name"]
     waited(lambda: second.live.log.read_text().count("since revision 1 has faults") == 2)
     found: Any = fleet.settings("show", "--running")

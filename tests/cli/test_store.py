@@ -295,6 +295,6 @@ def test_other_stores(store: Call, word: str) -> None:
 def test_the_lines(invoke: Invoke) -> None:
     """For people there is a line for each thing, and the last one says whether all is there."""
     first, *_, last = invoke("store", "check", "--store", "sqlite:///x.db").stdout.splitlines()
-    assert ("store: sqlite:///x.db", True) == (first, last.endswith("to be made: run `crossbar store init`"))
+    assert ("store: sqlite:///x.db", True) == (first, last.endswith("`crossbar store init` with the same options"))
     assert "all is there" == invoke("store", "init", "--store", "sqlite:///x.db").stdout.splitlines()[-1]
     assert "init" in invoke("store").output

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from crossbar.errors import StoreUnavailable
+from crossbar.settings import MongoSettings
 from crossbar.stores import Delete, Guard, Insert, Replace, Store
 from crossbar.stores.mongo import MongoStore, blobs
 from crossbar.testing import Client, World, small_world
@@ -115,6 +116,26 @@ async def test_what_a_cancelled_request_has_locked_is_free_again(mongo_server: S
             assert "done" == await soon(store.write([guard, Insert(device("next"))]))
             assert ["next"] == ids(await store.page(devices()))
             await store.write([Delete("acme", "devices", "next", purge=True)])
+
+
+async def test_who_is_cancelled_ends(mongo_database: str) -> None:
+    """At whatever point, and its connection is there for the next one: there are two for all of them."""
+    async with opened(mongo_database, settings=MongoSettings(connections=2)) as store:
+        await insert(store, device("d1"))
+
+        async def asking() -> None:
+            while True:
+                await store.get("acme", "devices", "d1")
+                await store.page(devices())
+
+        for steps in range(80):
+            task = asyncio.create_task(asking())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait({task}, timeout=5)
+            assert task.cancelled()
+        assert ["done"] * 8 == await together(soon(store.get("acme", "devices", "d1")) for _ in range(8))
 
 
 async def test_a_slow_server_is_not_waited_for(mongo_server: Server, mongo_database: str) -> None:

@@ -43,11 +43,11 @@ async def opened(store: LoadingStore) -> LoadingStore:
 
 
 async def test_few_commands(mongo_database: str, commands: Commands) -> None:
-    """A hundred changes of one sort are one command, or two where something has to be looked up."""
+    """A hundred changes of one sort are two commands: one that looks at all of them, and one that makes them."""
     store = await opened(MongoStore(mongo_database))
     for changes, names in (
-        (replaced(devices(), name="x"), ["update", "find"]),
-        (deleted(devices()[:50], revision=2), ["update"]),
+        (replaced(devices(), name="x"), ["find", "update"]),
+        (deleted(devices()[:50], revision=2), ["find", "update"]),
         (deleted(devices()[50:], purge=True), ["find", "delete"]),
     ):
         commands.clear()
@@ -57,6 +57,7 @@ async def test_few_commands(mongo_database: str, commands: Commands) -> None:
 
 
 NEW, OLD = devices(3), replace(devices(3)[1], revision=7)
+LATE = [device(f"o{n}", expires=NOW + 5) for n in range(2)]
 OTHERS = [device(f"o{n}", tenant="other") for n in range(2)]
 
 
@@ -76,6 +77,8 @@ OTHERS = [device(f"o{n}", tenant="other") for n in range(2)]
         pytest.param(deleted(NEW, revision=2), id="deletes of what was changed"),
         pytest.param([*map(Insert, OTHERS), *replaced(OTHERS, name="x")], id="made and replaced"),
         pytest.param([*deleted(NEW), *replaced(NEW)], id="replaced when they are gone"),
+        pytest.param([*map(Insert, LATE), *replaced(LATE)], id="replaced when they have expired"),
+        pytest.param([*map(Insert, LATE), *deleted(LATE, purge=True)], id="purged when they have expired"),
     ],
 )
 async def test_as_in_memory(mongo_database: str, changes: list[Change]) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta, tzinfo
 import pytest
 
 from crossbar.settings import MongoSettings
-from crossbar.stores import Kind
-from crossbar.stores.mongo import overview
+from crossbar.stores import Document, Insert, Kind
+from crossbar.stores.mongo import MongoStore, overview
 from crossbar.stores.mongo.address import address_of
 from crossbar.stores.mongo.connection import Connection
 from crossbar.stores.mongo.layout import Shelf
-from crossbar.stores.mongo.overview import Overview, look, stages
+from crossbar.stores.mongo.overview import Overview, look, make, stages
 from crossbar.stores.mongo.sharding import ill_divided
 
 SHELVES = [Shelf(Kind("devices", unique=("mac",))), Shelf(Kind("cdrs"))]
@@ -95,3 +95,21 @@ async def looked(url: str) -> Overview:
         return await look(connection, [])
     finally:
         await connection.close()
+
+
+async def test_how_far_it_is(mongo_database: str) -> None:
+    """While records are written anew it is told of which kind, how many are done, and how many there are."""
+    store, kinds = MongoStore(mongo_database), [Kind("cdrs"), Kind("devices")]
+    await store.open(kinds)
+    for kind, count in (("cdrs", 3), ("devices", 2)):
+        await store.write([Insert(Document.of("acme", kind, str(number), {}, 0)) for number in range(count)])
+    await store.close()
+    connection = Connection(address_of(mongo_database, MongoSettings()), MongoSettings())
+    told: list[tuple[str, int, int]] = []
+    try:
+        await connection.begin()
+        for renew in (False, True):
+            await make(connection, kinds, 0, renew=renew, tell=lambda *moment: told.append(moment))
+    finally:
+        await connection.close()
+    assert [("cdrs", 3, 5), ("devices", 5, 5)] == told

@@ -218,6 +218,8 @@ async def test_a_process_that_may_not_make_indexes(made: Made) -> None:
     await careful.open(KINDS)
     with pytest.raises(StoreUnavailable, match="not ready for devices; run"):
         await careful.open([PLAIN])
+    with pytest.raises(StoreUnavailable, match="not ready for k0, k1, k2, k3, k4 and 2 more; run"):
+        await careful.open([Kind(f"k{number}") for number in range(7)])
 
 
 async def test_indexes_are_repaired(made: Made) -> None:

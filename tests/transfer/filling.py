@@ -98,10 +98,10 @@ async def export(store: WholeStore, folder: Path, clock: Clock, account: str | N
     return await export_store(store, folder, account=account, source="a store", clock=clock, **how)
 
 
-async def load(store: WholeStore, folder: Path, clock: Clock, **how: Tell) -> Imported:
+async def load(store: WholeStore, folder: Path, clock: Clock, *, is_new: bool = False, **how: Tell) -> Imported:
     """Import into a store that is open."""
 
     async def opened() -> None:
         await store.open(KINDS)
 
-    return await import_archive(store, folder, open_store=opened, clock=clock, **how)
+    return await import_archive(store, folder, open_store=opened, clock=clock, is_new=is_new, **how)

@@ -190,6 +190,7 @@ def no_room(folder: Path) -> None:
         (("export", "moving", "--store", "memory:"), 2, "a store in memory is gone with its process"),
         (("export", "moving", "--store", "nosql://u:secret@h/d"), 2, "is not a store"),
         (("export", "moving", "--store", "sqlite:///empty.db"), 1, "the store holds nothing"),
+        (("export", "moving", "--store", "sqlite:///new.db"), 1, "new.db: there is no such file"),
         (("export", "moving", "--store", "SOURCE", "--account", "x"), 1, "the store has no account 'x'"),
         (("export", "full", "--store", "SOURCE"), 1, "full is not empty"),
         (("export", "a/b", "--store", "SOURCE"), 1, "a/b: No such file or directory"),
@@ -203,6 +204,7 @@ def no_room(folder: Path) -> None:
 def test_what_goes_wrong(args: tuple[str, ...], code: int, told: str, source: str) -> None:
     """A sentence on standard error, an exit code that says whose fault it is, no secret, and nothing left behind."""
     no_room(Path("full"))
+    Path("empty.db").touch()
     ended = run(*[source if arg == "SOURCE" else arg for arg in args])
     assert (code, True, False) == (ended.exit_code, told in ended.stderr, "secret" in ended.stderr)
     assert set() == {"moving", "new.db", "none"} & set(os.listdir())

@@ -32,8 +32,9 @@ from .filling import export, fill, load
         (Progress("import", "a", 5, 10, 0, 5), 9, "import: a, 5 of 10 documents (50%), 0 bytes"),
         (Progress("export", "a", 5, 4, 0), 0, "export: a, 5 of 5 documents (100%), 0 bytes"),
         (Progress("export", "a", 0, 0, 0), 0, "export: a, 0 of 0 documents (100%), 0 bytes"),
+        (Progress("init", "a", 1, 4, None), 0, "init: a, 1 of 4 documents (25%)"),
     ],
-    ids=["resumed", "slow", "just-begun", "nothing-yet", "more-than-counted", "nothing-at-all"],
+    ids=["resumed", "slow", "just-begun", "nothing-yet", "more-than-counted", "nothing-at-all", "no-bytes"],
 )
 def test_a_line(progress: Progress, seconds: float, told: str) -> None:
     """What was done before this run does not count for its pace."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -82,10 +82,18 @@ async def look(connection: Connection, kinds: Iterable[Kind]) -> Overview:
     return found
 
 
-async def make(connection: Connection, kinds: Iterable[Kind], now: int, *, renew: bool = False) -> Overview:
+async def make(
+    connection: Connection,
+    kinds: Iterable[Kind],
+    now: int,
+    *,
+    renew: bool = False,
+    tell: Callable[[str, int, int], None] = lambda kind, done, total: None,
+) -> Overview:
     """Make what is missing for these kinds; the places are what they were before.
 
-    With `renew` what records are found by is written anew for all of them, also where it seems to be right.
+    With `renew` what records are found by is written anew for all of them, also where it seems to be right. `tell` is
+    called now and then with the kind at work, how many records are done, and about how many there are.
     """
     found = await _servers(connection)
     shelves = {kind.name: Shelf(kind) for kind in kinds}
@@ -95,9 +103,18 @@ async def make(connection: Connection, kinds: Iterable[Kind], now: int, *, renew
     unready = [name for name, shelf in shelves.items() if shelf.collection in lacking]
     unready += [BLOBS] if lacking & {*SHARED_INDEXES, LOCKS} else []
     await connection.database[KINDS].delete_many({"_id": {"$in": unready}})
+    at_work = [shelf.collection for shelf in shelves.values() if shelf.collection in lacking]
+    total = sum([await connection.database[name].estimated_document_count() for name in at_work])
+    done = 0
+
+    def passed(kind: str, count: int) -> None:
+        nonlocal done
+        done += count
+        tell(kind, done, total)
+
     for shelf in shelves.values():
         try:
-            await prepare(connection, [shelf.kind], now)
+            await prepare(connection, [shelf.kind], now, tell=passed)
         except StoreUnavailable as fault:
             found.failed.add(shelf.collection)
             found.faults.append(str(fault))

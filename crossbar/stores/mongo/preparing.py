@@ -6,7 +6,7 @@ once. All of it can be interrupted, and done by several processes at a time.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ BLOBS = "blobs.*"
 """The name, which no kind can have, under which `kinds` says that the collections of the blobs are ready."""
 
 _BATCH = 500
+_NAMED = 5
 
 SHARED_INDEXES: Mapping[str, tuple[Index, ...]] = {
     FILES: (Index("owner", (("metadata.owner", 1),)), Index("filename", (("filename", 1), ("uploadDate", 1)))),
@@ -47,8 +48,15 @@ class Lack(NamedTuple):
     what: str
 
 
-async def prepare(connection: Connection, kinds: Iterable[Kind], now: int, *, create: bool = True) -> Shelves:
-    """The shelves of the kinds, ready for use.
+async def prepare(
+    connection: Connection,
+    kinds: Iterable[Kind],
+    now: int,
+    *,
+    create: bool = True,
+    tell: Callable[[str, int], None] = lambda kind, count: None,
+) -> Shelves:
+    """The shelves of the kinds, ready for use; `tell` is called after some more records of a kind were written anew.
 
     StoreUnavailable if one cannot be made, or without `create` if something would have to be made.
     """
@@ -59,12 +67,12 @@ async def prepare(connection: Connection, kinds: Iterable[Kind], now: int, *, cr
     behind = [name for name in wanted if ready.get(name) != wanted[name]]
     if behind and not create:
         raise StoreUnavailable(
-            f"{connection.address.name}: not ready for {', '.join(behind)}; run `crossbar store init` once "
-            "(store.mongodb.create_indexes is off)"
+            f"{connection.address.name}: not ready for {_some(behind)}; run `crossbar store init` once, with the same "
+            "--store or --config (store.mongodb.create_indexes is off)"
         )
     for name in behind:
         if name in shelves:
-            await _bring_up(connection, shelves[name], now)
+            await _bring_up(connection, shelves[name], now, tell)
         else:
             await make_indexes(database, {each: SHARED_INDEXES[each] for each in SHARED_INDEXES})
             with _unless(_COLLECTION_THERE):
@@ -74,6 +82,12 @@ async def prepare(connection: Connection, kinds: Iterable[Kind], now: int, *, cr
             record["kind"] = shelves[name].kind._asdict()
         await database[KINDS].update_one({"_id": name}, {"$set": record}, upsert=True)
     return shelves
+
+
+def _some(names: Sequence[str]) -> str:
+    """At most a few of the names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 async def make_indexes(database: Database, wanted: Mapping[str, Iterable[Index]]) -> list[Lack]:
@@ -137,7 +151,7 @@ def _is_same(index: Index, present: Mapping[str, Any]) -> bool:
     return same_keys and all(present.get(name) == index.options.get(name) for name in options)
 
 
-async def _bring_up(connection: Connection, shelf: Shelf, now: int) -> None:
+async def _bring_up(connection: Connection, shelf: Shelf, now: int, tell: Callable[[str, int], None]) -> None:
     """Give a collection the indexes of its kind, and its records what they are found by.
 
     Whoever has the kind open as it was loses nothing if this fails, since what can fail comes before all else.
@@ -156,6 +170,7 @@ async def _bring_up(connection: Connection, shelf: Shelf, now: int) -> None:
     try:
         async for some in _live(connection, shelf, now):
             await collection.bulk_write([_update(each, changed(_derived(shelf, each))) for each in some], ordered=False)
+            tell(shelf.kind.name, len(some))
     except BulkWriteError as error:
         raise await _clash(connection, shelf) from error
     await _make_good(collection, [lack for lack in lacking if lack.what == "dropped"], indexes)

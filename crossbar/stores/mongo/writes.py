@@ -166,40 +166,40 @@ class Writes:
             created = found["created"]
 
     async def _replace_all(self, shelf: Shelf, documents: Sequence[Document]) -> list[Document]:
-        collection, time, tenant = self._database[shelf.collection], self._time(), documents[0].tenant
-        now = int(time)
-        await self._matching(
-            shelf,
-            [
-                UpdateOne(
-                    live(tenant, document.id, now) | {"revision": document.revision},
-                    changed(shelf.content(document, now, document.revision + 1, time)),
-                )
-                for document in documents
-            ],
-        )
-        wanted = {"tenant": tenant, "id": {"$in": [document.id for document in documents]}, "deleted": False}
-        found = collection.find(wanted, {"_id": 0, "id": 1, "created": 1}, hint="id", session=self._session)
-        created = {record["id"]: record["created"] async for record in found}
-        return [
-            replace(document, created=created[document.id], modified=now, revision=document.revision + 1)
-            for document in documents
-        ]
+        time, tenant = self._time(), documents[0].tenant
+        held = await self._held(shelf, tenant, [document.id for document in documents])
+        now, done, updates = int(time), [], []
+        for document in documents:
+            new = replace(document, created=held[document.id]["created"], modified=now, revision=document.revision + 1)
+            place = {"tenant": tenant, "id": new.id, "deleted": False, "revision": document.revision}
+            updates.append(UpdateOne(place, changed(shelf.content(new, now, new.revision, time))))
+            done.append(new)
+        await self._matching(shelf, updates)
+        return done
 
     async def _delete_all(self, shelf: Shelf, first: Delete, changes: Sequence[Delete]) -> None:
-        collection, now = self._database[shelf.collection], self._now()
-        places = [
-            live(each.tenant, each.id, now) | ({} if each.revision is None else {"revision": each.revision})
-            for each in changes
-        ]
+        now = self._now()
+        held = await self._held(shelf, first.tenant, [change.id for change in changes])
         if first.purge:
-            ids = [each.id for each in changes]
-            having = {"tenant": first.tenant, "id": {"$in": ids}, "deleted": False, "blobs": True}
-            owners = collection.find(having, {"_id": 1}, hint="id", session=self._session)
-            await self._blobs.leave([owner["_id"] async for owner in owners])
-            await self._matching(shelf, [DeleteOne(place) for place in places])
-        else:
-            await self._matching(shelf, [UpdateOne(place, set_aside(now)) for place in places])
+            await self._blobs.leave([record["_id"] for record in held.values() if record["blobs"]])
+        operations: list[UpdateOne | DeleteOne] = []
+        for change in changes:
+            place = {"tenant": change.tenant, "id": change.id, "deleted": False}
+            if change.revision is not None:
+                place["revision"] = change.revision
+            operations.append(DeleteOne(place) if first.purge else UpdateOne(place, set_aside(now)))
+        await self._matching(shelf, operations)
+
+    async def _held(self, shelf: Shelf, tenant: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The records with these ids, which stay as they are or end the transaction; Clash if one is not alive."""
+        wanted = {"tenant": tenant, "id": {"$in": ids}, "deleted": False}
+        shown = {"id": 1, "created": 1, "until": 1, "blobs": 1}
+        found = self._database[shelf.collection].find(wanted, shown, hint="id", session=self._session)
+        now = self._now()
+        held = {record["id"]: record async for record in found if record["until"] > now}
+        if not held.keys() >= {*ids}:
+            raise Clash
+        return held
 
     async def _matching(self, shelf: Shelf, operations: Sequence[UpdateOne | DeleteOne]) -> None:
         """Carry out operations on one document each; Clash if one of them finds none, or cannot be."""
