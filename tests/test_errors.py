@@ -126,6 +126,7 @@ def test_every_error_of_the_package_is_in_the_tree() -> None:
         "crossbar.gateway.transport.Rejected",
         "crossbar.gateway.transport.TransportError",
         "crossbar.protocol.head.Refused",
+        "crossbar.stores.mongo.writes.Clash",
     }
     outside = set()
     for module in pkgutil.walk_packages(crossbar.__path__, "crossbar."):

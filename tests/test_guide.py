@@ -24,8 +24,7 @@ import pytest
 PAGE = Path(__file__).parents[1] / "crossbar" / "docs" / "guide.md"
 FILES = ("python", "toml", "json")
 NAMED = re.compile(r"`([\w./-]+\.(?:py|toml|json))`:$")
-ACCESS = re.compile(r"(?m)^\d{4}-\d\d-\d\dT.*\n")
-"""Lines about requests, which a server writes when it comes to it."""
+ACCESS = re.compile(r"(?m)^\d{4}-\d\d-\d\dT.*\n")  # lines about requests are written when there is time
 SERVE = "crossbar dev"
 SECONDS = 30
 
@@ -192,15 +191,15 @@ class Reader:
     @contextmanager
     def noticed(self) -> Iterator[None]:
         """Wait, after the block, until the server has said something to each module that has changed."""
-        before = self.modules()
-        start = len(self.server.text) if self.server is not None else 0
+        before, start = self.modules(), len(self.server.text) if self.server is not None else 0
         yield
         after = self.modules()
         changed = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
         if self.server is not None:
             kinds = {path: "(schemas/)?" if path.parent.name == "schemas" else "" for path in changed}
             said = [re.compile(rf"(?m)^\d\d:\d\d:\d\d  {kinds[path]}{path.stem}\b.*\n") for path in changed]
-            self.printed = ACCESS.sub("", self.server.wait_for(lambda text: all(one.search(text) for one in said), start))
+            told = self.server.wait_for(lambda text: all(each.search(text) for each in said), start)
+            self.printed = ACCESS.sub("", told)
 
     def leave(self) -> None:
         """Stop all that was started."""

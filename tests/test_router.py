@@ -285,7 +285,7 @@ def test_what_routing_loads() -> None:
             "routes",
         ),
         *("settings", "settings.dialects", "settings.faults", "settings.gateway", "settings.loading", "settings.shape"),
-        *("settings.tables", "target"),
+        *("settings.stored", "settings.tables", "target"),
     )
     assert {"crossbar", *(f"crossbar.{file}" for file in files)} == ours
     assert set() == others & set(HEAVY)

@@ -14,7 +14,7 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - A document whose `expires` has passed is as good as deleted. That changes no version; caches look at the time.
 - An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
 - `version()` has changed before a write is acknowledged to its writer, and at the latest in the turn of the event loop
-  after the one in which a write of anybody, in any process, is visible to `get`; `lag` seconds later for other processes.
+  after the one in which a write of anybody is visible to `get`; with writes of other processes, `lag` seconds later.
 
 A **blob** is bytes that never change: a recording, a photo, a fax. It is written piece by piece before any document
 knows of it, and becomes part of one with a `Keep` in the same write as the document that names it:

@@ -251,8 +251,7 @@ def sent_to_others(asking: Asking) -> None:
     assert 413 == ask("PUT", "/v2/user_auth", None, {"data": {"password": new("large") + "x" * 2_000_000}})
     assert 415 == ask("PUT", "/v2/leaky", {"Content-Encoding": "gzip"}, {"data": {"password": new("packed")}})
     handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    key = b64encode(secrets.token_bytes(16)).decode()
-    handshake |= {"Sec-WebSocket-Key": key, "X-Auth-Token": new("handshake")}
+    handshake |= {"Sec-WebSocket-Key": b64encode(secrets.token_bytes(16)).decode(), "X-Auth-Token": new("handshake")}
     assert ask("GET", f"/v2/leaky?auth_token={new('handshake query')}", handshake) in (401, 403, 404, 405)
 
 

@@ -107,15 +107,15 @@ class Slow(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held: asyncio.Event | None = None
+        self.barred: asyncio.Event | None = None
         self.reading = asyncio.Event()
 
     async def page(self, query: Query) -> Any:
         """Read at once, and answer when that is allowed."""
         found = await super().page(query)
-        if self.held is not None:
+        if self.barred is not None:
             self.reading.set()
-            await self.held.wait()
+            await self.barred.wait()
         return found
 
 
@@ -125,10 +125,10 @@ async def test_what_was_read_before_a_change_is_not_kept() -> None:
     await store.open([Kind("webhooks"), STAMPS])
     await ensure_stamp(store)
     listeners, event = Listeners(store), Event("doc_created", "devices", "1", "account", (), NOW)
-    store.held = held = asyncio.Event()
+    store.barred = held = asyncio.Event()
     early = asyncio.create_task(listeners.of(event, ()))
     await store.reading.wait()
-    store.held = None
+    store.barred = None
     hook = Document.of("account", "webhooks", "w", {"hook": "all", "uri": "https://example.com/"}, NOW)
     await store.write([Insert(hook), *restamped()])
     assert ["w"] == [listener.webhook_id for listener in await listeners.of(event, ())]

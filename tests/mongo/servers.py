@@ -139,12 +139,14 @@ def differs(server: Server, what: str) -> bool:
 
 @contextmanager
 def fresh_database(server: Server) -> Iterator[str]:
-    """The URI of a database that nobody has; it is dropped at the end."""
+    """The URI of a database that nobody has; it is dropped at the end, or ends with the stand-in."""
     name = PREFIX + secrets.token_hex(6)
     try:
         yield with_database(server.uri, name)
     finally:
-        server.client.drop_database(name)
+        # NOTE: the stand-in is now and then at it for ever (a removal within its storage engine that does not end).
+        if server.real:
+            server.client.drop_database(name)
 
 
 @contextmanager

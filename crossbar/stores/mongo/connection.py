@@ -108,24 +108,29 @@ class Connection:
         The driver would look for one for as long as the whole may take.
         """
         preference = ReadPreference.PRIMARY if writes else self.lists.read_preference
-        loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
-        looking: asyncio.TimerHandle
+        loop, task, cancels = asyncio.get_running_loop(), asyncio.current_task(), 0
+        assert task is not None
+        before, looking = task.cancelling(), None
 
         def look() -> None:
-            nonlocal looking
-            if self.client.topology_description.has_readable_server(preference):
-                looking = loop.call_later(_LOOK_EVERY, look)
-            else:
-                limit.reschedule(loop.time())
+            nonlocal looking, cancels
+            looking = loop.call_later(_LOOK_EVERY, look)
+            if not self.client.topology_description.has_readable_server(preference):
+                # NOTE: again and again, and so not with asyncio.timeout, since it may be swallowed; see `told`.
+                cancels += 1
+                task.cancel()
 
         looking = loop.call_later(ANSWER_WITHIN, look)
         try:
-            async with limit:
-                yield
-        except TimeoutError:
+            yield
+        except asyncio.CancelledError:
+            if task.cancelling() - cancels > before or not cancels:
+                raise
             raise StoreUnavailable(f"{self.address.name}: no server can be reached") from None
         finally:
             looking.cancel()
+            for _ in range(cancels):
+                task.uncancel()
 
     @asynccontextmanager
     async def moving_bytes(self, *, writes: bool = False) -> AsyncIterator[None]:
