@@ -30,6 +30,11 @@ def command() -> None:
     Examples:
         crossbar store init --config crossbar.toml
         crossbar store check --store 'mongodb://h1,h2,h3/crossbar?replicaSet=rs0'
+
+    Exit codes:
+        0  all is there
+        1  something is missing, or the store cannot be used
+        2  the settings or options are wrong
     """
 
 

@@ -25,8 +25,10 @@ from .filling import bytes_of, everything, fill
 
 # Runs the command line in small steps, and sends itself a signal after a method was called so many times.
 KILLER = """
-import os, sys
+import os, signal, sys
 from importlib import import_module
+# A shell that runs the tests in the background has Ctrl+C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from crossbar.transfer import archive, exporting, marker
 
 archive.BATCH = exporting.BATCH = 3
