@@ -40,10 +40,11 @@ def demo_store(records: int, fresh: bool) -> Iterator[str]:
     (_CACHE / ".gitignore").write_text("*\n")
     original = _CACHE / f"{records}.sqlite3"
     with tempfile.TemporaryDirectory(dir=_CACHE) as folder:
-        if fresh or not original.exists():
+        if fresh or not original.exists() or not _files_of(original).exists():
             _make(original, records, Path(folder))
         copy = Path(folder) / "run.sqlite3"
         shutil.copyfile(original, copy)
+        shutil.copytree(_files_of(original), _files_of(copy))
         yield _url(copy)
 
 
@@ -171,7 +172,14 @@ def _make(original: Path, records: int, folder: Path) -> None:
     # NOTE: a backup, because the newest pages may still be in the write-ahead log.
     with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(whole)) as target:
         source.backup(target)
+    shutil.rmtree(_files_of(original), ignore_errors=True)
+    shutil.copytree(_files_of(store), _files_of(original))
     whole.replace(original)
+
+
+def _files_of(store: Path) -> Path:
+    """The folder in which an SQLite store has its blobs."""
+    return Path(f"{store}-blobs")
 
 
 def _url(path: Path) -> str:

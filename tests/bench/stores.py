@@ -18,7 +18,7 @@ from .server import ROOT, Server, Unmeasured, crossbar, crossbar_server
 if TYPE_CHECKING:
     from tests.mongo.servers import Server as Database
 
-RECORDS = 5_000
+RECORDS = 1_000
 """Call records in both stores: the stand-in for MongoDB sorts all of a listing for every page."""
 CONNECTIONS = 16
 _WARM_UP_SECONDS = 1
