@@ -107,8 +107,9 @@ class Following:
         # PERF: no task is made for a store that was not written to; the question costs it microseconds.
         self._looks += 1
         version: int | None = None
+        # NOTE: a version that comes late and the time until it is asked for would be more than a second together.
         with suppress(StoreError):
-            version = self._app.store.version()
+            version = None if self._app.store.lag else self._app.store.version()
         if version is not None and version == self._seen and not (self.faults and self._looks >= AGAIN):
             self._arm()
             return

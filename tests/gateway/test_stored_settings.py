@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crossbar import Settings
+from crossbar import Crossbar, Settings
 from crossbar.errors import DocumentMissing, RevisionConflict, SettingsError, UniqueConflict
 from crossbar.settings import StoreSettings
 from crossbar.stored_settings import put_into, stored_in, take_out
+from crossbar.stores.memory import MemoryStore
 from tests.plugins.tools import until
 
 from .renewing import Lines, said, simple
@@ -137,3 +138,23 @@ async def test_two_at_once(start: Start) -> None:
     with pytest.raises(DocumentMissing):
         await put_into(app.store, "# 6", first, 1)
     assert await stored_in(app.store) is None
+
+
+class Late(MemoryStore):
+    """A store that learns of the writes of other processes some time after them."""
+
+    lag = 0.5
+
+    def version(self) -> int | None:
+        """As if nobody had written since."""
+        return 1
+
+
+async def test_a_store_that_is_late_is_looked_at_each_time() -> None:
+    """Its version and the time between two looks would be more than a second together."""
+    store = Late()
+    app = Crossbar(simple("http://one.example"), store=store)
+    async with app.lifespan():
+        await put(app, UP.format("two") + ROUTE.format("/x/**"))
+        await until(lambda: revision(app) == 1)
+        assert "two" in repr(app.settings.upstream)

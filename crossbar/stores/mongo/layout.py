@@ -10,7 +10,6 @@ values. `ttl` is some minutes behind `until`: what counts is always `until`, by 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -23,6 +22,7 @@ from bson import ObjectId
 from ...errors import StoreUnavailable
 from ...filters import Path, field_at
 from .. import Document, Kind
+from ..kinds import checked
 from .marks import ALL, fields_of, has_more, marks_of
 
 LAYOUT = 1
@@ -33,8 +33,6 @@ TTL_GRACE = 300
 PREFIX = "d_"
 """What the names of the collections of documents begin with."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _LONGEST_UNIQUE = 256
 
 # What only documents that are alive are found by.
@@ -55,12 +53,7 @@ class Shelf:
     """The collection of one kind: its name, its indexes, and how its records are made. Names are checked before use."""
 
     def __init__(self, kind: Kind) -> None:
-        if not _NAME.fullmatch(kind.name):
-            raise StoreUnavailable(f"kind {kind.name!r}: a name is a-z, 0-9 and _, and begins with a letter")
-        for dotted in (*kind.unique, *kind.indexes, *kind.private_indexes):
-            if not _DOTTED.fullmatch(dotted):
-                raise StoreUnavailable(f"kind {kind.name!r}: {dotted!r} is not a path to index, such as 'a.b_c'")
-        self.kind = kind
+        self.kind = checked(kind)
         self.collection = f"{PREFIX}{kind.name}"
         self.unique = {dotted: _path(dotted) for dotted in kind.unique}
         self.declared = {(False, _path(dotted)) for dotted in kind.indexes}

@@ -22,6 +22,7 @@ import orjson
 from ...errors import StoreUnavailable
 from ...filters import Path, field_at
 from .. import Document, Kind
+from ..kinds import checked
 from .blob_rows import SCHEMA as BLOBS
 from .filters import literal
 
@@ -30,8 +31,6 @@ APPLICATION = int.from_bytes(b"CRSB", "big")
 COLUMNS = "tenant, key, id, created, modified, revision, expires, summary, body, private"
 LIVE = "(expires IS NULL OR expires > ?)"
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
-_DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _BATCH = 500
 
 _SHARED = (
@@ -49,12 +48,7 @@ class Table:
     """The table of one kind: its names and the SQL for single documents. Names are checked before they are used."""
 
     def __init__(self, kind: Kind) -> None:
-        if not _NAME.fullmatch(kind.name):
-            raise StoreUnavailable(f"kind {kind.name!r}: a name is a-z, 0-9 and _, and begins with a letter")
-        for dotted in (*kind.unique, *kind.indexes, *kind.private_indexes):
-            if not _DOTTED.fullmatch(dotted):
-                raise StoreUnavailable(f"kind {kind.name!r}: {dotted!r} is not a path to index, such as 'a.b_c'")
-        self.kind = kind
+        self.kind = checked(kind)
         self.name = f"d_{kind.name}"
         self.unique: dict[str, Path] = {path: _path(path) for path in kind.unique}
         declared = [("body", path) for path in kind.indexes] + [("private", path) for path in kind.private_indexes]
