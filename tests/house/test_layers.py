@@ -90,7 +90,7 @@ FOREIGN: dict[str, frozenset[str]] = {
     "media.parts": frozenset({"python_multipart"}),
     "sockets": frozenset({"starlette"}),
     "testing.": frozenset({"pytest", "starlette", "typing_extensions"}),
-    "stores.mongo.": frozenset({"bson", "gridfs", "pymongo"}),
+    "stores.mongo.": frozenset({"bson", "pymongo"}),
 }
 EVERYWHERE = frozenset({"jsonschema_rs", "msgspec", "orjson"})
 

@@ -34,7 +34,7 @@ _ARRIVES_WITHIN = 900
 class MongoBlobWriter:
     """A blob that is being written; `now` gives Unix seconds."""
 
-    def __init__(self, connection: Connection, now: Callable[[], int], id: str | None) -> None:
+    def __init__(self, connection: Connection, now: Callable[[], int], id: str | None = None) -> None:
         self._connection = connection
         self._database: Database = connection.database
         self._now = now

@@ -39,7 +39,6 @@ from .writes import REFUSALS, Clash, Writes
 
 logger = logging.getLogger(__name__)
 
-HEALTH_WITHIN = 5.0
 LOAD_BATCH = 1000
 # How often a write is tried that others are in the way of each time, and may be gone when one looks.
 _TRIES = 8
@@ -189,9 +188,9 @@ class MongoStore(MongoWhole):
             loaded += len(some)
         return loaded
 
-    async def new_blob(self, id: str | None = None) -> MongoBlobWriter:
+    async def new_blob(self) -> MongoBlobWriter:
         """Begin a blob."""
-        return MongoBlobWriter(self._opened(), self._now, id)
+        return MongoBlobWriter(self._opened(), self._now)
 
     async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
@@ -209,7 +208,7 @@ class MongoStore(MongoWhole):
     async def health(self) -> str:
         """The server, its version and its hosts; StoreUnavailable if no primary answers."""
         connection = self._opened()
-        with told(self.name, quick=True), pymongo.timeout(min(HEALTH_WITHIN, ANSWER_WITHIN)):
+        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
             # NOTE: what is read is asked for again when a connection breaks; a ping is not.
             await connection.database[KINDS].find_one({}, {"_id": 1})
         return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
