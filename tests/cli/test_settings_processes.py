@@ -157,9 +157,12 @@ def test_a_server_that_cannot(fleet: Fleet, ports: list[int]) -> None:
     only = route("/y/**", "up", name="y")
     code, told = fleet.settings("put", "-", "--json", input=only)
     assert 0 == code, told
-    waited(lambda: [1, None, None] == fleet.revisions() and ask(second.url, "/readyz").body.count(b"older settings"))
+    fault = "its own configuration\n  route 'y': to: there is no upstream 'up'"
+    waited(lambda: fleet.settings("show", "--running", config=second.config)[1].count(fault) == 2)
+    assert [1, None, None] == fleet.revisions()
+    assert ask(second.url, "/readyz").body.count(b"older settings")
     code, told = fleet.settings("show", "--running", config=second.config)
-    assert (1, 2) == (code, told.count("its own configuration\n  route 'y': to: there is no upstream 'up'"))
+    assert (1, 2) == (code, told.count(fault))
     assert f"the store {fleet.store} has revision 1, and not every process has that in force" in told
     assert "one" == ask(second.url, "/x/1").json["name"] == ask(fleet.servers[0].url, "/y/1").json["name"]
     waited(lambda: second.live.log.read_text().count("since revision 1 has faults") == 2)
