@@ -2,7 +2,7 @@
 
 Tokens are JWTs (HS256) with the claims that Kazoo's clients read, plus `jti`. `identity_sig` ties a token to the
 present secret of its user or account: a new password or API key ends all earlier tokens. A token is decoded once; after
-that its account, its user and its revocation are looked up again whenever the store's version has changed.
+that its account, its user and its revocation are looked up again whenever documents of their kinds were written.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ CLIENTS = Kind("clients")
 """The applications that tokens can be made for, by their ids: whose each is, and whether it is `enabled`."""
 REVOKED = Kind("revoked_tokens")
 KINDS = (ACCOUNTS, API_KEYS, CLIENTS, REVOKED, SYSTEM, TEMPLATES)
+# The kinds of whatever is looked up before somebody is known by a token or a Basic credential.
+_RESTS_ON = (ACCOUNTS.name, USERS, CLIENTS.name, REVOKED.name, TEMPLATES.name)
 
 _CLAIMS = ("account_id", "method", "jti", "identity_sig")
 _REMEMBERED = 10_000
@@ -149,17 +151,17 @@ class Tokens:
         """A key for this purpose alone, the same in every process that shares the store."""
         return hmac.digest(self._key, f"purpose {purpose}".encode(), "sha256")
 
-    def remembered(self, token: str, version: int | None) -> Principal | None:
-        """The token's principal if it was checked at this version of the store, without waiting."""
+    def remembered(self, token: str) -> Principal | None:
+        """The token's principal if nothing that it rests on was written since it was checked, without waiting."""
         known = self._checked.get(token)
-        if known is None or version is None or known[0] != version:
+        if known is None or known[0] is None or known[0] != self._store.version(*_RESTS_ON):
             return None
         claims = known[1].claims
         return known[1] if claims is None or claims["exp"] > self._clock() else None
 
     async def check(self, token: str) -> Principal:
         """The token's principal; Unauthorized if it is forged, expired or revoked, or its owner is gone."""
-        version = self._store.version()
+        version = self._store.version(*_RESTS_ON)
         known = self._checked.get(token)
         claims = known[1].claims if known is not None else None
         if claims is None:  # NOTE: they are remembered, and shown to the modules of many requests.
@@ -193,7 +195,7 @@ class Tokens:
 
         TooManyRequests after too many failures, as for every login.
         """
-        version = self._store.version()
+        version = self._store.version(*_RESTS_ON)
         remembered = hashlib.sha256(field.encode()).digest()
         known = self._checked.get(remembered)
         if known is not None and known[0] is not None and known[0] == version:

@@ -105,7 +105,6 @@ class Context:
         "token",
         "unread",
         "verb",
-        "version",
         "words",
     )
 
@@ -161,7 +160,6 @@ class Context:
         self.bound: Bound | None = None
         self.args: tuple[str, ...] = ()
         self.principal: Principal | None = None
-        self.version: int | None = None
         self.tenant: str | None = None
         self.found: Document | None = None
         self.parents: dict[str, Document] = {}

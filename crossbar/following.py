@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from .errors import SettingsError, StoreError
+from .keys import SYSTEM
 from .settings import Settings, laid_over, stored_tables
 from .settings.stored import GATEWAY, SOURCE
 from .stored_settings import Stored, stored_in
@@ -109,7 +110,7 @@ class Following:
         version: int | None = None
         # NOTE: a version that comes late and the time until it is asked for would be more than a second together.
         with suppress(StoreError):
-            version = None if self._app.store.lag else self._app.store.version()
+            version = None if self._app.store.lag else self._app.store.version(SYSTEM.name)
         if version is not None and version == self._seen and not (self.faults and self._looks >= AGAIN):
             self._arm()
             return

@@ -20,7 +20,7 @@ from .stores import Body, Query, Rows
 
 CREATED, MODIFIED = "_created", "_modified"
 """Where rows have their times, in Unix seconds, if a listing is `timed`; no field of a client's begins like that."""
-_COUNTS, _MOST_COUNTS = "counts", 1000
+_COUNTS, _MOST_COUNTS, _COUNTED_FOR = "counts", 1000, 10
 
 
 async def listing(ctx: Context, tenant: str, kind: str, *filters: Filter) -> Answer:
@@ -106,23 +106,23 @@ async def _numbered(ctx: Context, query: Query, wanted: Listing, columns: Column
 async def _counted(ctx: Context, query: Query) -> int:
     """How many documents the listing of a query has.
 
-    PERF: whoever walks from page to page has it counted once, as long as nobody writes anything meanwhile.
+    PERF: whoever walks from page to page has it counted once, as long as nobody writes such documents meanwhile.
     """
     store = ctx.app.store
-    version = store.version()
+    version = store.version(query.kind)
     if version is None or store.lag:
         return await store.count(query)
-    known: dict[Query | None, int] = ctx.registry.worked_out.setdefault(_COUNTS, {})
-    if known.get(None) != version or len(known) > _MOST_COUNTS:
-        known.clear()
-        known[None] = version
+    known: dict[Query, tuple[tuple[int, int], int]] = ctx.registry.worked_out.setdefault(_COUNTS, {})
     listing = replace(query, start=None, skip=0, limit=0, full=False)
-    total = known.get(listing)
-    if total is None:
-        total = await store.count(query)
-        # NOTE: what was counted before somebody else saw a newer version may be old; it is not kept.
-        if known.get(None) == version:
-            known[listing] = total
+    # NOTE: documents that expire change no version.
+    stamp = version, ctx.now // _COUNTED_FOR
+    counted = known.get(listing)
+    if counted is not None and counted[0] == stamp:
+        return counted[1]
+    total = await store.count(query)
+    if len(known) >= _MOST_COUNTS:
+        known.clear()
+    known[listing] = stamp, total
     return total
 
 

@@ -77,10 +77,10 @@ def authenticate(ctx: Context) -> Awaitable[None] | None:
     """3. Who is asking: the authenticators in order, then the endpoint's own opinion."""
     if ctx.method == "OPTIONS":
         return None
-    ctx.version = ctx.app.store.version()
-    # PERF: a token that was checked at this version of the store needs no waiting, unless somebody is asked before it.
+    # PERF: a token that was checked needs no waiting, while nothing that it rests on is written, unless somebody is
+    # asked before it.
     if ctx.token is not None and ctx.app.trusts_tokens_first and not asks_alone(ctx):
-        principal = ctx.app.tokens.remembered(ctx.token, ctx.version)
+        principal = ctx.app.tokens.remembered(ctx.token)
         if principal is not None:
             ctx.principal = principal
             return None
@@ -124,7 +124,7 @@ async def resolve(ctx: Context) -> None:
             args = ctx.args[: bound.leading]
         if args:
             if endpoint.tenants:
-                ctx.found = await app.tenants.enter(principal, args[0], ctx.version, latest=position == last)
+                ctx.found = await app.tenants.enter(principal, args[0], latest=position == last)
                 ctx.tenant = args[0]
             elif "resolve" in endpoint.overrides:
                 ctx.blamed = endpoint

@@ -21,7 +21,7 @@ _REMEMBERED = 10_000
 
 
 class Tenants:
-    """The tree of accounts, remembered for as long as the store has not changed."""
+    """The tree of accounts, remembered for as long as none is written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,22 +30,19 @@ class Tenants:
 
     async def account(self, id: str) -> Document | None:
         """The account, None if there is none."""
-        known = await self._look_up(id, self._store.version())
+        known = await self._look_up(id)
         return known[0] if known is not None else None
 
     async def ancestors(self, id: str) -> tuple[str, ...]:
         """The ids of an account's ancestors, the root first; empty for the root and for an unknown account."""
-        known = await self._look_up(id, self._store.version())
+        known = await self._look_up(id)
         return known[1] if known is not None else ()
 
-    async def enter(
-        self, principal: Principal, id: str, version: int | None = None, *, latest: bool = False
-    ) -> Document:
+    async def enter(self, principal: Principal, id: str, *, latest: bool = False) -> Document:
         """The account, if the caller may see it: their own, or one below it if they are an administrator.
 
-        `version` is the store's, for who has just asked; with `latest` the account is as the store has it now, also
-        where versions are late. Raises BadIdentifier otherwise, the same for an account of somebody else and for one
-        that does not exist.
+        With `latest` the account is as the store has it now, also where versions are late. Raises BadIdentifier
+        otherwise, the same for an account of somebody else and for one that does not exist.
         """
         if not principal.account_id:
             if principal.method == "anonymous":
@@ -53,15 +50,16 @@ class Tenants:
             raise Forbidden("you belong to no account, so no account is yours to enter")
         if latest and self._store.lag:
             self._known.pop(id, None)
-        known = await self._look_up(id, self._store.version() if version is None else version)
+        known = await self._look_up(id)
         if known is None or (
             id != principal.account_id and (principal.role != ADMIN or principal.account_id not in known[1])
         ):
             raise BadIdentifier(cause=id)
         return known[0]
 
-    async def _look_up(self, id: str, version: int | None) -> tuple[Document, tuple[str, ...]] | None:
+    async def _look_up(self, id: str) -> tuple[Document, tuple[str, ...]] | None:
         """An account and its ancestors, None if there is no such account."""
+        version = self._store.version(ACCOUNTS.name)
         if version is None or version != self._version or len(self._known) > _REMEMBERED:
             self._version = version
             self._known.clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import inspect
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
@@ -377,12 +376,7 @@ async def test_forgeries(shared: Desk, forge: Callable[[str], str]) -> None:
     assert await refused(shared, forged)
     await shared.tokens.check(token)
     assert await refused(shared, forged)
-    assert None is shared.tokens.remembered(forged, *version_of(shared))
-
-
-def version_of(desk: Desk) -> list[int | None]:
-    """Give the version of the store, if `remembered` wants to be told."""
-    return [desk.store.version()] if len(inspect.signature(desk.tokens.remembered).parameters) > 1 else []
+    assert None is shared.tokens.remembered(forged)
 
 
 async def test_the_last_letter_of_a_token(shared: Desk) -> None:
@@ -419,7 +413,7 @@ async def test_a_token_ends(desk: Desk, checked: bool) -> None:
     assert desk.id == (await desk.tokens.check(token)).account_id
     desk.clock.now = NOW + LIFE
     assert "expired" in await refused(desk, token)
-    assert None is desk.tokens.remembered(token, *version_of(desk))
+    assert None is desk.tokens.remembered(token)
 
 
 @pytest.mark.parametrize("checked", [True, False], ids=["known before", "new"])
@@ -482,7 +476,7 @@ async def test_what_ends_a_token(desk: Desk, happens: Any, to: str, ends: str, c
             await desk.tokens.check(token)
     await happens(desk, account if to == "account" else user)
     for name, token in tokens.items():
-        assert None is desk.tokens.remembered(token, *version_of(desk))
+        assert None is desk.tokens.remembered(token)
         if name in ends:
             assert await refused(desk, token)
         else:
@@ -601,7 +595,7 @@ async def test_a_basic_credential_is_no_token(shared: Desk) -> None:
     await shared.tokens.basic(field, asking(shared))
     digest = hashlib.sha256(field.encode()).hexdigest()
     tries = [field, digest, f"Basic {digest}", f"Basic {field}"]
-    assert [None] * 4 == [shared.tokens.remembered(text, *version_of(shared)) for text in tries]
+    assert [None] * 4 == [shared.tokens.remembered(text) for text in tries]
 
 
 @pytest.mark.parametrize(("scheme", "status"), [("Basic", 200), ("basic", 200), ("BASIC ", 200), ("Digest", 401)])
@@ -714,10 +708,10 @@ async def test_an_answer_that_comes_late_is_not_remembered() -> None:
 
 async def test_a_store_that_cannot_tell_its_version(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the store cannot say whether it changed, nothing is remembered."""
-    monkeypatch.setattr(desk.store, "version", lambda: None)
+    monkeypatch.setattr(desk.store, "version", lambda *kinds: None)
     token = await desk.token()
     await desk.tokens.check(token)
-    assert None is desk.tokens.remembered(token, *version_of(desk))
+    assert None is desk.tokens.remembered(token)
     await desk.change(await desk.account(), enabled=False)
     assert await refused(desk, token)
 

@@ -75,7 +75,7 @@ def prepare(folder: Path) -> None:
 
 def clear(folder: Path) -> None:
     """Take away the sockets, the state and the counts that stand in the folder."""
-    for path in [*folder.glob("*.sock"), folder / _STATE, folder / COUNTS, folder / KEPT]:
+    for path in [*folder.glob("*.sock"), *folder.glob("*.sock.new"), folder / _STATE, folder / COUNTS, folder / KEPT]:
         path.unlink(missing_ok=True)
 
 
@@ -96,9 +96,12 @@ async def administered(app: Crossbar, folder: Path, origin: Origin | None = None
     `origin` is where its settings came from, and come from again.
     """
     path = folder / f"{os.getpid()}.sock"
-    server = await asyncio.start_unix_server(_Commands(app, folder, origin).talk, path, limit=_LONGEST_LINE)
+    # NOTE: it gets its name last. Whoever sees one that refuses takes it for that of a dead process, and away.
+    coming = folder / f"{path.name}.new"
+    server = await asyncio.start_unix_server(_Commands(app, folder, origin).talk, coming, limit=_LONGEST_LINE)
     try:
-        path.chmod(0o600)
+        coming.chmod(0o600)
+        coming.replace(path)
         for name in _stopped(folder):
             with suppress(CrossbarError):
                 await app.changes.stop(name)

@@ -148,7 +148,7 @@ def door_of(accesses: Iterable[Access]) -> Access:
 async def own_principal(ctx: Context) -> Principal | None:
     """Who asks by a token or a Basic credential of this server, or by what the host's authenticators know."""
     if ctx.token is not None and ctx.app.trusts_tokens_first:
-        principal = ctx.app.tokens.remembered(ctx.token, ctx.version)
+        principal = ctx.app.tokens.remembered(ctx.token)
         if principal is not None:
             return principal
     for authenticator in ctx.app.authenticators:

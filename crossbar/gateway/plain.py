@@ -191,7 +191,6 @@ ROUTED_SOCKETS: tuple[Stage, ...] = (enter, take_socket, identify, permit)
 
 def _take_token(ctx: Context) -> None:
     ctx.token = token_in(ctx)
-    ctx.version = ctx.app.store.version()
 
 
 def token_in(ctx: Context) -> str | None:

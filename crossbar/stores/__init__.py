@@ -15,6 +15,7 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
 - `version()` has changed before a write is acknowledged to its writer, and at the latest in the turn of the event loop
   after the one in which a write of anybody is visible to `get`; with writes of other processes, `lag` seconds later.
+  The version of some kinds has changed when one of them was written, and may have when another was.
 
 A **blob** is bytes that never change: a recording, a photo, a fax. It is written piece by piece before any document
 knows of it, and becomes part of one with a `Keep` in the same write as the document that names it:
@@ -269,8 +270,11 @@ class Store(Protocol):
     async def close(self) -> None:
         """Let go of everything; what was acknowledged is safe."""
 
-    def version(self) -> int | None:
-        """A number that differs once anything was written; None if the store cannot tell, so never cache."""
+    def version(self, *kinds: str) -> int | None:
+        """A number that differs once documents of these kinds were written, or anything at all if none is named.
+
+        None if the store cannot tell, so never cache. Numbers of different kinds have nothing to do with each other.
+        """
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""

@@ -30,6 +30,7 @@ from . import (
 from .memory_blobs import MemoryBlobs, MemoryBlobWriter, Undo
 from .memory_shelf import Shelf
 from .memory_whole import MemoryWhole
+from .versions import Versions, kinds_of
 from .whole import Stored
 
 
@@ -47,7 +48,7 @@ class MemoryStore(MemoryWhole):
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._aside: list[Stored] = []
         self._blobs = MemoryBlobs(clock)
-        self._version = 0
+        self._versions = Versions()
 
     async def open(self, kinds: Iterable[Kind]) -> None:
         """Make ready to hold these kinds; StoreUnavailable if values clash in a field that is now unique."""
@@ -68,9 +69,9 @@ class MemoryStore(MemoryWhole):
     async def close(self) -> None:
         """Do nothing: the documents live as long as the object."""
 
-    def version(self) -> int | None:
-        """How many changes were made so far."""
-        return self._version
+    def version(self, *kinds: str) -> int | None:
+        """How many writes there were so far, in all or to documents of these kinds."""
+        return self._versions.of(kinds)
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""
@@ -107,7 +108,7 @@ class MemoryStore(MemoryWhole):
             for step in reversed(undo):
                 step()
             raise
-        self._version += len(done)
+        self._versions.wrote(kinds_of(changes))
         return done
 
     async def load(self, documents: Iterable[Document]) -> int:

@@ -12,6 +12,7 @@ from ..errors import BlobMissing, StoreError
 from . import BLOB_PIECE, Document, Keep, Kind
 from .memory_blobs import MemoryBlobs, MemoryBlobWriter, Undo
 from .memory_shelf import Shelf
+from .versions import Versions
 from .whole import Stored, Stretch, check_blob_id, occupied
 
 
@@ -23,7 +24,7 @@ class MemoryWhole:
     _shelves: dict[tuple[str, str], Shelf]
     _aside: list[Stored]
     _blobs: MemoryBlobs
-    _version: int
+    _versions: Versions
 
     async def kinds(self) -> list[Kind]:
         """All kinds that were opened, in the order of their names."""
@@ -60,7 +61,7 @@ class MemoryWhole:
             for step in reversed(undo):
                 step()
             raise
-        self._version += restored
+        self._versions.wrote({stored.document.kind for stored in some})
         return restored
 
     async def restore_blob(self, id: str) -> MemoryBlobWriter:

@@ -203,6 +203,42 @@ async def test_the_version_changes_with_every_write(store: Store) -> None:
     assert None not in seen
 
 
+async def test_the_version_of_some_kinds(store: Store) -> None:
+    """It changes with every write of one of them, and so does the version of all."""
+    for change in (
+        Insert(device("d1")),
+        Replace(device("d1")),
+        Insert(document("notes", "n1")),
+        Delete("acme", "devices", "d1", purge=True),
+        Delete("acme", "notes", "n1"),
+    ):
+        kind = change.kind if isinstance(change, Delete) else change.document.kind
+        before = (
+            store.version(kind),
+            store.version("devices", "notes"),
+            store.version("notes", "devices"),
+            store.version(),
+        )
+        await store.write([change])
+        after = (
+            store.version(kind),
+            store.version("devices", "notes"),
+            store.version("notes", "devices"),
+            store.version(),
+        )
+        assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+async def test_versions_of_several_writes_at_once(store: Store) -> None:
+    """Each kind that is written together with others has another version, and keeps it while it is read."""
+    before = store.version("devices"), store.version("notes")
+    await store.write([Insert(device("d1")), Insert(document("notes", "n1"))])
+    after = store.version("devices"), store.version("notes")
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    await store.page(devices())
+    assert after == (store.version("devices"), store.version("notes"))
+
+
 async def test_opening_twice_changes_nothing(store: Store) -> None:
     """`open` is idempotent, also when several callers open at once, and takes more kinds later."""
     await insert(store, device("d1"))

@@ -93,8 +93,8 @@ async def test_a_quiet_store_is_not_read(start: Start, monkeypatch: pytest.Monke
     gets: list[object] = []
     version, get = app.store.version, app.store.get
 
-    def noted() -> int | None:
-        versions.append(version())
+    def noted(*kinds: str) -> int | None:
+        versions.append(version(*kinds))
         return versions[-1]
 
     monkeypatch.setattr(app.store, "version", noted)
@@ -145,7 +145,7 @@ class Late(MemoryStore):
 
     lag = 0.5
 
-    def version(self) -> int | None:
+    def version(self, *kinds: str) -> int | None:
         """As if nobody had written since."""
         return 1
 

@@ -86,7 +86,7 @@ async def _numbered(ctx: Context, account: str, number: str) -> Document | None:
     if principal is None:
         return None
     try:
-        await ctx.app.tenants.enter(principal, account, ctx.version)
+        await ctx.app.tenants.enter(principal, account)
     except Refusal:
         return None
     if principal.role != ADMIN:

@@ -23,6 +23,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from ...errors import BlobMissing, StoreError, StoreUnavailable
 from ...settings import Limits, MongoSettings
 from .. import Change, Delete, Document, Insert, Kind, Query, Replace, Rows
+from ..versions import Versions, kinds_of
 from . import blobs
 from .address import address_of
 from .blobs import MongoBlobWriter
@@ -74,7 +75,7 @@ class MongoStore(MongoWhole):
         self._connection: Connection | None = None
         self._shelves = Shelves()
         self._locks: set[str] = set()
-        self._version, self._version_since = 0, 0.0
+        self._versions, self._renewed = Versions(), 0.0
         self._tidying: asyncio.Task[None] | None = None
         self.lag = self._settings.cache_seconds
 
@@ -113,13 +114,14 @@ class MongoStore(MongoWhole):
         if connection is not None and connection.loop is asyncio.get_running_loop():
             await connection.close()
 
-    def version(self) -> int | None:
-        """A number that differs once this process wrote, and `lag` seconds after anybody did; None if that is 0."""
+    def version(self, *kinds: str) -> int | None:
+        """A number that differs once this process wrote such documents, and every `lag` seconds; None if that is 0."""
         if not self.lag:
             return None
-        if monotonic() - self._version_since >= self.lag:
-            self._new_version()
-        return self._version
+        if (now := monotonic()) - self._renewed >= self.lag:
+            self._versions.renew()
+            self._renewed = now
+        return self._versions.of(kinds)
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""
@@ -173,7 +175,8 @@ class MongoStore(MongoWhole):
                     return await self._alone(connection, changes[0])
                 return await self._together(connection, changes)
         finally:
-            self._new_version()
+            # NOTE: what failed may have been carried out all the same.
+            self._versions.wrote(kinds_of(changes))
 
     async def load(self, documents: Iterable[Document]) -> int:
         """Insert many documents and say how many, a thousand at a time; those before one that clashes stay."""
@@ -221,10 +224,6 @@ class MongoStore(MongoWhole):
 
     def _now(self) -> int:
         return int(self._clock())
-
-    def _new_version(self) -> None:
-        self._version += 1
-        self._version_since = monotonic()
 
     def _opened(self) -> Connection:
         if self._connection is None:

@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from ...errors import BlobMissing, StoreError, UniqueConflict
 from .. import Document, Keep, Kind
+from ..versions import Versions
 from ..whole import Stored, Stretch, check_blob_id, occupied
 from . import blobs
 from .blobs import MongoBlobWriter
@@ -33,6 +34,7 @@ class MongoWhole:
 
     name: str
     _shelves: Shelves
+    _versions: Versions
     _clock: Callable[[], float]
 
     async def kinds(self) -> list[Kind]:
@@ -97,7 +99,7 @@ class MongoWhole:
                     except Clash:
                         plain = False
         finally:
-            self._new_version()
+            self._versions.wrote({each.document.kind for each in some})
         raise StoreError(f"{self.name}: others write what is to be restored; stop them, and try again")
 
     async def restore_blob(self, id: str) -> MongoBlobWriter:
@@ -127,9 +129,6 @@ class MongoWhole:
         raise NotImplementedError
 
     def _opened(self) -> Connection:
-        raise NotImplementedError
-
-    def _new_version(self) -> None:
         raise NotImplementedError
 
 

@@ -114,8 +114,11 @@ class SqliteStore(SqliteWhole):
         if blobs is not None:
             await asyncio.to_thread(blobs.files.close)
 
-    def version(self) -> int | None:
-        """A number that differs once anybody wrote to the file, in this process or another; asked for in a loop."""
+    def version(self, *kinds: str) -> int | None:
+        """A number that differs once anybody wrote to the file, in this process or another; asked for in a loop.
+
+        The kinds make no difference. PERF: triggers that count their writes would double what a bulk of them costs.
+        """
         return self._lookups.version()
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
