@@ -24,6 +24,7 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.mounting import mounted, side_by_side
 from .endpoint import Endpoint
+from .failures import AWAY
 from .following import Following
 from .health import paths_beside, probe
 from .keys import keys_of
@@ -33,6 +34,7 @@ from .limits.overload import Overload
 from .log import AccessLog
 from .negotiation import CSV, NDJSON
 from .noting import Notes, metrics_of
+from .outage import Outage
 from .pagination import StartKeys
 from .plugins import Changes, Roster
 from .registry import Registry
@@ -116,6 +118,7 @@ class Crossbar:
         self._overload = Overload(self.settings.limits.requests)
         self._slow = self.settings.log.slow / 1000
         self._second = (0, "")
+        self.outage = Outage()
         self.life = Life(self._open)
         self.following = Following(self)
         self.metrics = metrics_of(self.settings.metrics)
@@ -150,7 +153,7 @@ class Crossbar:
         registry.active += 1
         try:
             try:
-                given_up = False
+                given_up = None
                 stages = None if registry.gateway is None or ctx.status else registry.gateway.stages(ctx)
                 if stages is not None:
                     await walk(ctx, stages)  # how long that may take, the route says
@@ -161,8 +164,10 @@ class Crossbar:
                     finally:
                         given_up = self.watch.end(ctx)
                 walked = time.perf_counter() - ctx.started
-                if not given_up:
+                if given_up is None:
                     await respond(ctx, receive, send)
+                else:
+                    await asyncio.wait([given_up])
             finally:  # also when an exception passes through to the host
                 if ctx.matched is not None:
                     await ctx.matched.end()
@@ -175,7 +180,7 @@ class Crossbar:
             registry.active -= 1
             if not registry.active and registry.retired is not None:
                 registry.retired()
-        if walked > self._slow and ctx.matched is None:
+        if walked > self._slow and ctx.matched is None and ctx.reason != AWAY:
             logger.warning("slow: %.1f s in %s (request %s)", walked, blame(ctx), ctx.request_id)
         self._notes.finished(ctx)
 

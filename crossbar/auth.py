@@ -1,8 +1,8 @@
 """Who is asking: principals, and the tokens and credentials by which they are known.
 
 Tokens are JWTs (HS256) with the claims that Kazoo's clients read, plus `jti`. `identity_sig` ties a token to the
-present secret of its user or account: a new password or API key ends all earlier tokens. A token is decoded once; after
-that its account, its user and its revocation are looked up again whenever documents of their kinds were written.
+present secret of its user or account: a new password or API key ends all earlier tokens. A token is decoded once; its
+account, its user and its revocation are looked up again whenever documents of their kinds were written.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ CLIENTS = Kind("clients")
 """The applications that tokens can be made for, by their ids: whose each is, and whether it is `enabled`."""
 REVOKED = Kind("revoked_tokens")
 KINDS = (ACCOUNTS, API_KEYS, CLIENTS, REVOKED, SYSTEM, TEMPLATES)
-# The kinds of whatever is looked up before somebody is known by a token or a Basic credential.
-_RESTS_ON = (ACCOUNTS.name, USERS, CLIENTS.name, REVOKED.name, TEMPLATES.name)
-
+_RESTS_ON = (ACCOUNTS.name, USERS, CLIENTS.name, REVOKED.name, TEMPLATES.name)  # whoever is known was looked up there
 _CLAIMS = ("account_id", "method", "jti", "identity_sig")
 _REMEMBERED = 10_000
 

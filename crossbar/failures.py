@@ -21,6 +21,9 @@ from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
 
+AWAY = "datastore_unreachable"
+"""The word of requests that fail because the store is away."""
+
 _OVERDUE = {
     False: "the datastore took too long, and nothing was changed; ask for less at a time, or try again later",
     True: "the datastore took too long; what was to be changed may have been: look before you repeat it",
@@ -39,8 +42,8 @@ def refusal_for(ctx: Context, error: BaseException) -> Refusal | None:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, StoreUnavailable):
-        logger.error("store: %s (request %s)", error, ctx.request_id)
-        return Unavailable("the datastore cannot be reached; try again", word="datastore_unreachable")
+        ctx.app.outage.met(error, ctx.request_id)
+        return Unavailable("the datastore cannot be reached; try again", word=AWAY)
     if isinstance(error, StoreOverdue):
         logger.error("store: %s (request %s)", error, ctx.request_id)
         return TimedOut(_OVERDUE[error.begun])

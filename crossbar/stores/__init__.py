@@ -15,7 +15,7 @@ Semantics that every store shares, and that `tests/contract` checks against the 
 - An Insert keeps creation time, modification time and revision as they are given, so that importers can set them.
 - `version()` has changed before a write is acknowledged to its writer, and at the latest in the turn of the event loop
   after the one in which a write of anybody is visible to `get`; with writes of other processes, `lag` seconds later.
-  The version of some kinds has changed when one of them was written, and may have when another was.
+  A store that cannot tell kinds apart changes it for all of them.
 
 A **blob** is bytes that never change: a recording, a photo, a fax. It is written piece by piece before any document
 knows of it, and becomes part of one with a `Keep` in the same write as the document that names it:
@@ -39,8 +39,7 @@ from ..filters import Filter
 
 Body = dict[str, Any]
 
-# The most bytes that a piece of a blob has when it is read.
-BLOB_PIECE = 256 * 1024
+BLOB_PIECE = 256 * 1024  # The most bytes that a piece of a blob has when it is read.
 
 
 class Document(Struct, frozen=True):
@@ -271,10 +270,7 @@ class Store(Protocol):
         """Let go of everything; what was acknowledged is safe."""
 
     def version(self, *kinds: str) -> int | None:
-        """A number that differs once documents of these kinds were written, or anything at all if none is named.
-
-        None if the store cannot tell, so never cache. Numbers of different kinds have nothing to do with each other.
-        """
+        """A number that differs once such documents, or any if none is named, were written; None: never cache."""
 
     async def get(self, tenant: str, kind: str, id: str) -> Document | None:
         """The document, or None."""

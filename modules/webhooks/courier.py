@@ -32,6 +32,8 @@ AROUND = 100
 """How many deliveries are looked at when it looks around, and how often at most, until it knows all hosts."""
 AROUND_AGAIN = 10
 MOST_HOSTS = 1000
+COMPLAINS_EVERY = 60.0
+"""Seconds between two lines of the log on a store that is away."""
 GRACE = 5.0
 """How long the attempts under way may go on when the server stops."""
 
@@ -46,7 +48,7 @@ class Courier:
         self._under_way: dict[asyncio.Task[None], Delivery] = {}
         self._hosts: Counter[str] = Counter()
         self._waiting: dict[str, None] = {}
-        self._around_at = 0.0
+        self._around_at = self._complains_at = 0.0
         self._carrier: Carrier | None = None
         self._loading = asyncio.Lock()
 
@@ -85,12 +87,21 @@ class Courier:
                 if clock() >= self._around_at:
                     self._around_at = clock() + self._options.poll
                     await self._look_around()
+                    if self._complains_at:
+                        self._complains_at = 0.0
+                        logger.info("deliveries go on")
                 while await self._look():
                     pass
             except CrossbarError as error:
-                logger.warning("deliveries have to wait: %s", error)
+                self._complain(error, clock())
             except Exception:
                 logger.exception("the courier stumbled, and goes on")
+
+    def _complain(self, error: CrossbarError, now: float) -> None:
+        """Log once a minute why nothing is delivered."""
+        if now >= self._complains_at:
+            self._complains_at = now + COMPLAINS_EVERY
+            logger.warning("deliveries have to wait: %s", error)
 
     async def _look_around(self) -> None:
         """Find hosts for which something is due, beside those that are known to have something waiting."""

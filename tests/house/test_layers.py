@@ -33,8 +33,8 @@ ROWS: dict[int, tuple[str, ...]] = {
         "stored_settings stores. transfer. vouching writing"
     ),
     3: _files(
-        "auth columns compression conditional cors csv_table dialects dispatch endpoint failures "
-        "hooks jsonp keys limits.attempts metrics metrics_moment passwords registry renderers roles routes signed "
+        "auth columns compression conditional cors csv_table dialects dispatch endpoint failures hooks jsonp keys "
+        "limits.attempts metrics metrics_moment outage passwords registry renderers roles routes signed "
         "stores.together templates tenants watch"
     ),
     2: ("context",),

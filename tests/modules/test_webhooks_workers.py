@@ -6,12 +6,14 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crossbar import Change, Delete, Document, GuardFailed, Insert, Query
+from crossbar.errors import StoreUnavailable
 from crossbar.stores.memory import MemoryStore
 from crossbar.stores.sqlite import SqliteStore
 from crossbar.stores.sqlite.file import connect
@@ -106,9 +108,9 @@ async def test_who_comes_late_goes_on(clock: Clock, receiver: Receiver) -> None:
     async with at_home(store, clock) as home:
         await home.hook(receiver)
         await home.device()
-        await until(lambda: store.lost == 1)
+        await until(lambda: store.lost >= 1)
         home.wake()
-        await until(lambda: store.lost == 2)
+        await until(lambda: store.lost >= 2)
         home.wake()
         await until(lambda: store.lost == 3)
         home.wake()
@@ -147,3 +149,34 @@ async def test_a_store_that_is_away(
         home.wake()
         await home.settled(1)
         assert 1 == len(receiver.received)
+
+
+async def test_what_is_said_of_a_store_that_is_away(
+    clock: Clock, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line, however often it is asked, and one when it is back; the next time it is said anew."""
+    caplog.set_level("INFO", "crossbar.webhooks")
+    store = Failing(clock)
+
+    def complete(lines: int) -> bool:
+        return len(said()) >= lines
+
+    def reached(asked: int) -> bool:
+        return store.asked >= asked
+
+    def said() -> list[str]:
+        return [each.getMessage() for each in caplog.records if each.getMessage().startswith("deliveries")]
+
+    async with at_home(store, clock) as home:
+        await home.hook(receiver)
+        told: list[str] = []
+        for reason in ("first", "second"):
+            store.away, asked = StoreUnavailable(reason), store.asked
+            for more in range(1, 4):
+                home.wake()
+                await until(partial(reached, asked + more))
+            store.away = None
+            home.wake()
+            told += [f"deliveries have to wait: {reason}", "deliveries go on"]
+            await until(partial(complete, len(told)))
+            assert told == said()

@@ -11,6 +11,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import pymongo
@@ -27,6 +29,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import _ServerMode
+from pymongo.topology_description import TopologyDescription
 from pymongo.write_concern import WriteConcern
 
 from ...errors import StoreError, StoreOverdue, StoreUnavailable
@@ -38,6 +41,8 @@ from .turns import Turns
 # NOTE: the driver looks for a server for half a second longer than it may.
 ANSWER_WITHIN = 1.4
 """Seconds in which a server answers, or counts as lost."""
+GONE_FOR = 3.0
+"""Seconds without a server after which nobody waits for one any more."""
 _LOOK_EVERY = 0.1
 _BYTES_WITHIN = 10.0
 # How many pieces of blobs are on their way at once.
@@ -52,6 +57,14 @@ _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 logging.getLogger("pymongo").setLevel(logging.WARNING)
 
 Database = AsyncDatabase[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last topology that had a server for some questions, and since when there has been none."""
+
+    topology: TopologyDescription | None = None
+    gone: float | None = None
 
 
 class Connection:
@@ -80,6 +93,7 @@ class Connection:
         self.abandoned = Abandoned(self.database, ANSWER_WITHIN)
         self.server = ""
         self.sharded = False
+        self._known = (_Known(), _Known())
 
     async def begin(self) -> None:
         """Make sure that there is a server that can do what is needed; StoreUnavailable says what it lacks."""
@@ -101,6 +115,32 @@ class Connection:
         await self.abandoned.close()
         await self.client.close()
 
+    def expect(self, *, lists: bool = False) -> None:
+        """StoreUnavailable if no server that can be asked has been there for seconds, so that nobody waits for one.
+
+        PERF: an election is waited for; in an outage, whoever waits keeps what others need and is refused all the same.
+        """
+        topology, known = self._topology(), self._known[lists]
+        # PERF: the driver makes a new description with each heartbeat; most questions meet the one that is known.
+        if topology is known.topology:
+            return
+        if topology.has_readable_server(self.lists.read_preference if lists else ReadPreference.PRIMARY):
+            known.topology, known.gone = topology, None
+        elif known.gone is None:
+            known.topology, known.gone = None, monotonic()
+        elif monotonic() - known.gone >= GONE_FOR:
+            raise self._absent()
+
+    def _topology(self) -> TopologyDescription:
+        return self.client.topology_description
+
+    def _absent(self) -> StoreUnavailable:
+        """That there is nobody to ask, with what was heard of each server last."""
+        servers = self._topology().server_descriptions().values()
+        heard = [_words(server.error) for server in servers if server.error is not None]
+        why = f" ({'; '.join(heard)})" if heard else ""
+        return StoreUnavailable(f"{self.address.name}: no primary can be reached{why}")
+
     @asynccontextmanager
     async def unless_lost(self, *, writes: bool = False) -> AsyncIterator[None]:
         """For what may take long: StoreUnavailable once it takes longer than an answer, and no server is there.
@@ -115,7 +155,7 @@ class Connection:
         def look() -> None:
             nonlocal looking, cancels
             looking = loop.call_later(_LOOK_EVERY, look)
-            if not self.client.topology_description.has_readable_server(preference):
+            if not self._topology().has_readable_server(preference):
                 # NOTE: again and again, and so not with asyncio.timeout, since it may be swallowed; see `told`.
                 cancels += 1
                 task.cancel()
@@ -126,7 +166,7 @@ class Connection:
         except asyncio.CancelledError:
             if task.cancelling() - cancels > before or not cancels:
                 raise
-            raise StoreUnavailable(f"{self.address.name}: no server can be reached") from None
+            raise self._absent() from None
         finally:
             looking.cancel()
             for _ in range(cancels):
@@ -184,8 +224,16 @@ def told(name: str, *, writes: bool = False, quick: bool = False) -> Iterator[No
             raise asyncio.CancelledError
 
 
+def _words(error: BaseException) -> str:
+    """What the driver says, without what it adds of its settings and its state."""
+    text = str(error)
+    for more in (", Timeout:", ", full error:", " (configured"):
+        text = text.partition(more)[0]
+    return " ".join(text.split())[:300]
+
+
 def _told(name: str, error: Exception, writes: bool, quick: bool) -> StoreError:
-    why = " ".join(str(error).partition(", Timeout:")[0].partition(", full error:")[0].split())[:300]
+    why = _words(error)
     if isinstance(error, OperationFailure) and error.code in _NO_LOGIN:
         return StoreUnavailable(
             f"{name}: user or password is wrong ({why}); where the user is not one of this database, say which with "
@@ -205,5 +253,5 @@ def _told(name: str, error: Exception, writes: bool, quick: bool) -> StoreError:
     if isinstance(error, NetworkTimeout | ExecutionTimeout):
         return StoreUnavailable(f"{name}: no answer in time ({why})")
     if isinstance(error, ServerSelectionTimeoutError):
-        return StoreUnavailable(f"{name}: no primary can be reached ({why.partition(' (configured')[0]})")
+        return StoreUnavailable(f"{name}: no primary can be reached ({why})")
     return StoreUnavailable(f"{name}: {type(error).__name__}: {why}")

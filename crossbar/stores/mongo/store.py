@@ -159,7 +159,7 @@ class MongoStore(MongoWhole):
         wanted = asked(query, shelf, self._now())
         if wanted is None:
             return 0
-        connection = self._opened()
+        connection = self._opened(lists=True)
         with told(self.name), pymongo.timeout(self._read_seconds):
             async with connection.unless_lost():
                 return await count(query, wanted, connection.lists[shelf.collection])
@@ -225,15 +225,17 @@ class MongoStore(MongoWhole):
     def _now(self) -> int:
         return int(self._clock())
 
-    def _opened(self) -> Connection:
+    def _opened(self, *, lists: bool = False) -> Connection:
+        """The connection, with a server that can be asked, or changed, or asked for listings."""
         if self._connection is None:
             raise StoreUnavailable(f"{self.name}: not open; call open() first")
+        self._connection.expect(lists=lists)
         return self._connection
 
     async def _read(self, query: Query, fields: tuple[str, ...], most: int) -> list[Record]:
         """The records of a listing, at most so many."""
         shelf = self._shelves[query.kind]
-        connection, wanted = self._opened(), asked(query, shelf, self._now())
+        connection, wanted = self._opened(lists=True), asked(query, shelf, self._now())
         if wanted is None:
             return []
         collection = connection.lists[shelf.collection]
