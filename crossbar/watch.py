@@ -67,8 +67,7 @@ class Watch:
     def __init__(self, seconds: float, give_up: Callable[[Context], Coroutine[Any, Any, None]]) -> None:
         self._seconds = seconds
         self._give_up = give_up
-        self._given_up: set[Context] = set()
-        self._answering: set[asyncio.Task[None]] = set()
+        self._given_up: dict[Context, asyncio.Task[None]] = {}
         self.running: dict[Context, asyncio.Task[object] | None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -79,16 +78,17 @@ class Watch:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
-    def end(self, ctx: Context) -> bool:
-        """Stop watching over a request; whether it was given up. The task goes on as if nobody had cancelled it."""
+    def end(self, ctx: Context) -> asyncio.Task[None] | None:
+        """Stop watching over a request. The task goes on as if nobody had cancelled it.
+
+        If it was given up, what answers in its place, which may not be done with that.
+        """
         task = self.running.pop(ctx, None)
         if not ctx.late:
-            return False
+            return None
         while task is not None and task.uncancel():
             pass
-        given_up = ctx in self._given_up
-        self._given_up.discard(ctx)
-        return given_up
+        return self._given_up.pop(ctx, None)
 
     async def leave_to_client(self, ctx: Context, work: Awaitable[Result]) -> Result:
         """Wait for what is the client's to do, such as sending the body, which has a limit of its own."""
@@ -112,14 +112,13 @@ class Watch:
         for ctx, task in [*self.running.items()]:
             if ctx.due_from >= limit or task is None:
                 continue
+            if not ctx.late:
+                # NOTE: its patience counts from here: the loop may have been blocked since its time was over.
+                ctx.late, ctx.due_from = True, limit
+            elif ctx.due_from < limit - PATIENCE and ctx not in self._given_up:
+                self._given_up[ctx] = asyncio.create_task(self._give_up(ctx))
             # NOTE: code that swallows its cancellation is cancelled again at each sweep.
-            ctx.late = True
             task.cancel()
-            if ctx.due_from < limit - PATIENCE and ctx not in self._given_up:
-                self._given_up.add(ctx)
-                answering = asyncio.create_task(self._give_up(ctx))
-                self._answering.add(answering)
-                answering.add_done_callback(self._answering.discard)
         self._timer = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._sweep)
 
 

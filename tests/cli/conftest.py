@@ -24,6 +24,8 @@ from crossbar.demo.loading import load_demo
 from crossbar.settings import StoreSettings
 from crossbar.stores import Document, Replace
 
+AT_ONCE = 15.0
+"""Seconds in which a server has ended that waits for nothing; its grace is more than that, unless it is told less."""
 NONE = {"count": 0, "users": 0, "devices": 0, "callflows": 0}
 Invoke = Callable[..., Result]
 
@@ -41,7 +43,7 @@ class Live:
         """Send a signal, and say how many seconds the process took to end."""
         began = time.perf_counter()
         self.process.send_signal(number)
-        self.process.wait(10)
+        self.process.wait(30)
         return time.perf_counter() - began
 
 
@@ -141,7 +143,7 @@ def ended(live: Live) -> None:
     """End a server for good."""
     if live.process.poll() is None:
         live.process.terminate()
-        live.process.wait(10)
+        live.process.wait(30)
     assert live.process.stdout is not None
     live.process.stdout.close()
 
@@ -157,9 +159,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, demo_file: Path) -> Iterato
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> Iterator[int]:
+    """Give a port that nobody listens on, and that nobody else is given meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

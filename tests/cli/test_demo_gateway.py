@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Live, ended, started
+from .conftest import AT_ONCE, Live, ended, started
 
 LAST = " explain GET "
 BETWEEN = "----"
@@ -107,6 +107,6 @@ def test_it_tells_of_itself(said: list[tuple[str, str]]) -> None:
 def test_each_request_is_a_line_of_json(gateway: Live, said: list[tuple[str, str]]) -> None:
     """The log says which upstream was called."""
     assert said
-    assert gateway.stop(signal.SIGTERM) < 10
+    assert gateway.stop(signal.SIGTERM) < AT_ONCE
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
     assert {"billing", "echo"} <= {line.get("upstream") for line in lines}

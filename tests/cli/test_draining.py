@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -64,9 +65,12 @@ async def ended(live: Gateway) -> int:
 
 @WORKERS
 async def test_what_happens_when(behind: tuple[Upstream, Served], invoke: Invoke, workers: int) -> None:
-    """First it is not ready, and serves; then it refuses clients, and finishes what it has; then it ends, in order."""
+    """First it is not ready, and serves; then it refuses clients, and finishes what it has; then it ends, in order.
+
+    Here it is a second signal that ends the first stretch, and further down the time.
+    """
     made, served = behind
-    server = "drain = 3\ngrace = 20"
+    server = "drain = 3600\ngrace = 30"
     with gateway(invoke, configuration(served), workers=workers, server=server) as live:
         async with asyncio.timeout(100), connected(live.url) as kept, connected(live.url) as events:
             assert {200} == await readiness(live)
@@ -80,6 +84,8 @@ async def test_what_happens_when(behind: tuple[Upstream, Served], invoke: Invoke
                 assert [(200, "/x/kept"), (200, "/x/new")] == [(each.status, each.json["path"]) for each in answers]
                 await socket.send("hello")
                 assert "one hello" == await socket.recv()
+                await apart(workers)
+                live.live.process.send_signal(signal.SIGTERM)
                 await refused(live)
                 with pytest.raises(ConnectionClosedError) as closed:
                     await socket.recv()
@@ -95,6 +101,27 @@ async def test_what_happens_when(behind: tuple[Upstream, Served], invoke: Invoke
 
 
 @WORKERS
+async def test_it_lasts_as_long_as_it_is_told(behind: tuple[Upstream, Served], invoke: Invoke, workers: int) -> None:
+    """By itself the server serves on for `server.drain` seconds after one signal, and ends what it has after that."""
+    made, served = behind
+    with gateway(invoke, configuration(served), workers=workers, server="drain = 1\ngrace = 30") as live:
+        held = asyncio.create_task(asked(live.url, "/x/held"))
+        await until(lambda: made.held == 1)
+        began = time.monotonic()
+        live.live.process.send_signal(signal.SIGTERM)
+        await refused(live)
+        assert time.monotonic() - began > 0.9
+        assert not held.done()
+        made.release()
+        assert (200, 0) == ((await held).status, await ended(live))
+
+
+async def apart(workers: int) -> None:
+    """Let pass what is between two signals: what comes sooner is taken for the first one, sent on by the parent."""
+    await asyncio.sleep(1.2 * (workers - 1))
+
+
+@WORKERS
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_second_signal_stops_at_once(
     behind: tuple[Upstream, Served], invoke: Invoke, number: signal.Signals, workers: int
@@ -106,7 +133,7 @@ async def test_a_second_signal_stops_at_once(
         await until(lambda: made.held == 1)
         live.live.process.send_signal(number)
         await unready(live)
-        await asyncio.sleep(1.2 * (workers - 1))  # what comes sooner is taken for the first one, sent on by the parent
+        await apart(workers)
         live.live.process.send_signal(signal.SIGHUP)  # which is no signal to stop
         await asyncio.sleep(0.5 * (workers - 1))  # the parent looks for signals five times a second
         assert {503} == await readiness(live)

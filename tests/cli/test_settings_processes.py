@@ -159,7 +159,7 @@ def test_a_server_that_cannot(fleet: Fleet, ports: list[int]) -> None:
     assert 0 == code, told
     fault = "its own configuration\n  route 'y': to: there is no upstream 'up'"
     waited(lambda: fleet.settings("show", "--running", config=second.config)[1].count(fault) == 2)
-    assert [1, None, None] == fleet.revisions()
+    waited(lambda: [1, None, None] == fleet.revisions())
     assert ask(second.url, "/readyz").body.count(b"older settings")
     code, told = fleet.settings("show", "--running", config=second.config)
     assert (1, 2) == (code, told.count(fault))

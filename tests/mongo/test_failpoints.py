@@ -16,7 +16,7 @@ from crossbar.stores.mongo import MongoStore
 
 from ..contract.blobs import content, finished
 from ..contract.documents import device, devices, ids, insert
-from .lines import back, opened, outcome, repeat_alike, soon, there
+from .lines import WAIT, back, opened, outcome, repeat_alike, soon, there
 from .servers import Server, failpoint, with_options
 
 NAME = "failing"
@@ -129,11 +129,12 @@ async def test_a_conflict_is_tried_again(mongo_server: Server, store: MongoStore
 async def test_conflicts_without_end(mongo_server: Server, mongo_database: str) -> None:
     """They are tried again for as long as a write may take, and no longer."""
     uri = with_options(mongo_database, appName=NAME)
+    async with opened(mongo_database) as direct:
+        await insert(direct, device("d1"))
     async with opened(uri, write_seconds=0.3) as store:
-        await insert(store, device("d1"))
         conflicts = failing(mongo_server, "insert", errorCode=112, errorLabels=TRANSIENT)
         with conflicts, pytest.raises(StoreUnavailable, match="MongoDB store"):
-            await asyncio.wait_for(store.write(WRITES["together"]), 5)
+            await asyncio.wait_for(store.write(WRITES["together"]), WAIT)
         assert not await is_whole(store, "together")
 
 

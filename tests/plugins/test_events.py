@@ -157,7 +157,7 @@ async def test_a_stream_of_events(client: Client, ticks: Ticks) -> None:
         assert ("no-store", "no") == (response.headers["cache-control"], response.headers["x-accel-buffering"])
         assert CONNECTED == await response.until(b"\n\n")
         ticks.queue.put_nowait(1)
-        assert b"data: 1\n\n" == (await response.until(b"1\n\n")).removeprefix(b": alive\n\n")
+        assert b"data: 1\n\n" == (await response.until(b"1\n\n")).replace(b": alive\n\n", b"")
         assert b": alive\n\n: alive\n\n" == await response.until(b": alive\n\n: alive\n\n")
         ticks.queue.put_nowait(None)
         assert b"" == (await response.read()).replace(b": alive\n\n", b"")
@@ -173,7 +173,7 @@ async def test_a_client_that_goes(client: Client, ticks: Ticks, events: int) -> 
             ticks.queue.put_nowait(number)
             await response.until(b"data: ")
         assert not ticks.ended.is_set()
-    await asyncio.wait_for(ticks.ended.wait(), 1)
+    await until(ticks.ended.is_set)
     assert 1 == len(ticks.tasks)
 
 
@@ -181,7 +181,7 @@ async def test_a_client_that_goes_from_a_stubborn_source(client: Client, ticks: 
     """A source that does not end when it is told to ends nonetheless, and what it says is for nobody."""
     async with client.stream("GET", "/account/ticks/stubborn") as response:
         await response.until(CONNECTED)
-    await asyncio.wait_for(ticks.ended.wait(), 2)
+    await until(ticks.ended.is_set)
 
 
 async def test_a_slow_reader(client: Client, ticks: Ticks) -> None:
@@ -190,14 +190,14 @@ async def test_a_slow_reader(client: Client, ticks: Ticks) -> None:
         await response.until(b"data: ")
         await asyncio.sleep(0.1)
         assert ticks.sent < 50
-    await asyncio.wait_for(ticks.ended.wait(), 1)
+    await until(ticks.ended.is_set)
 
 
 async def test_only_the_head(client: Client, ticks: Ticks) -> None:
     """`HEAD` sends no events, and lets go of the source."""
     response = await client.request("HEAD", "/account/ticks")
     assert (200, b"", "text/event-stream") == (response.status, response.body, response.headers["content-type"])
-    await asyncio.wait_for(ticks.ended.wait(), 1)
+    await until(ticks.ended.is_set)
 
 
 @pytest.mark.parametrize(
