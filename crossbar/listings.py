@@ -112,17 +112,16 @@ async def _counted(ctx: Context, query: Query) -> int:
     version = store.version(query.kind)
     if version is None or store.lag:
         return await store.count(query)
-    known: dict[Query, tuple[tuple[int, int], int]] = ctx.registry.worked_out.setdefault(_COUNTS, {})
+    known: dict[Query, tuple[int, int, int]] = ctx.registry.worked_out.setdefault(_COUNTS, {})
     listing = replace(query, start=None, skip=0, limit=0, full=False)
+    counted, at, total = known.get(listing, (None, 0, 0))
     # NOTE: documents that expire change no version.
-    stamp = version, ctx.now // _COUNTED_FOR
-    counted = known.get(listing)
-    if counted is not None and counted[0] == stamp:
-        return counted[1]
+    if counted == version and ctx.now - at < _COUNTED_FOR:
+        return total
     total = await store.count(query)
     if len(known) >= _MOST_COUNTS:
         known.clear()
-    known[listing] = stamp, total
+    known[listing] = version, ctx.now, total
     return total
 
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from crossbar import Context, Delete, Document, Insert, Json, Page, Reply, Resource, listing
 from crossbar.settings import Paging
-from crossbar.testing import NOW, QUICK, Client, Response, World, make_store, small_world
+from crossbar.stores.memory import MemoryStore
+from crossbar.testing import NOW, QUICK, Client, Clock, Response, World, make_store, small_world
 
 ROWS = [f"{n:02}" for n in range(17)]
 DEEPEST = 40
@@ -151,6 +152,27 @@ async def test_the_first_page_that_ends_the_listing_is_not_counted(
     await asyncio.sleep(0)
     await read(client, page=3, page_size=5)
     assert ["leaves", "leaves"] == asked
+    rings = Document.of(world.customer, "rings", f"ring{len(asked)}", {"n": "x"}, NOW)
+    await world.app.store.write([Insert(rings)])
+    await asyncio.sleep(0)
+    await read(client, page=3, page_size=5)
+    assert ["leaves"] * (2 if isinstance(world.app.store, MemoryStore) else 3) == asked
+
+
+async def test_a_total_leaves_out_what_has_expired() -> None:
+    """Ten seconds later at the latest, although nobody has written anything."""
+    clock = Clock(NOW + 100)
+    world = await small_world(MemoryStore(clock), QUICK, clock=clock, endpoints=[Leaves()])
+    client = await world.client("customer")
+    ends = {"leaf2": None, "leaf1": NOW + 105}
+    made = [Document.of(world.customer, "leaves", f"{n}-{id}", {"n": id}, NOW) for n in range(5) for id in ends]
+    await world.app.store.write([Insert(replace(each, expires=ends[each.id[2:]])) for each in made])
+    assert 10 == (await read(client, page=2, page_size=2))[1]
+    clock.now += 4
+    assert 10 == (await read(client, page=2, page_size=2))[1]
+    clock.now += 6
+    assert 5 == (await read(client, page=2, page_size=2))[1]
+    await world.app.stop()
 
 
 async def test_a_total_is_never_old(world: World, client: Client) -> None:
