@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.ports import kept_free
 
 PAGE = Path(__file__).parents[1] / "crossbar" / "docs" / "guide.md"
 FILES = ("python", "toml", "json")
@@ -213,20 +214,18 @@ class Reader:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Give a reader who has done all that the guide says."""
     folder = tmp_path_factory.mktemp("guide")
-    reader = Reader(folder / "office", environment(folder))
-    try:
-        for block, following in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
-            reader.carry_out(block, following is not None and following.language == "text")
-        yield reader
-    finally:
-        reader.leave()
+    with kept_free() as port:
+        reader = Reader(folder / "office", environment(folder, port))
+        try:
+            for block, following in zip(BLOCKS, [*BLOCKS[1:], None], strict=True):
+                reader.carry_out(block, following is not None and following.language == "text")
+            yield reader
+        finally:
+            reader.leave()
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Give an environment in which the commands of the guide touch nothing but its folder, and one free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """Give an environment in which the commands of the guide touch nothing but its folder, and the port."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CROSSBAR", "PYTEST", "PIP"))}
     packages = str(folder / "packages")
     (folder / "office").mkdir()

@@ -47,7 +47,7 @@ async def test_a_token_is_checked_in_one_go() -> None:
     await world.app.stop()
     await world.app.start()
     store.wait_for(3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         assert world.customer == (await world.app.tokens.check(token)).account_id
     await world.app.stop()
 

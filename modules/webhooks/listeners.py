@@ -97,12 +97,13 @@ class Listeners:
         """Forget everything if a webhook has changed."""
         # NOTE: a webhook counts for what is written after it, through whichever process; late versions do not do here.
         version = None if self._store.lag else self._store.version(STAMPS.name, WEBHOOKS)
-        if version is not None and version == self._version:
+        now = time.monotonic()
+        aged = now - self._read > _AGE
+        if version is not None and version == self._version and not aged:
             return
         found = await self._store.get(*_STAMP)
         stamp = found.body if found is not None else b""
-        now = time.monotonic()
-        if stamp != self._stamp or now - self._read > _AGE or len(self._known) > _REMEMBERED:
+        if stamp != self._stamp or aged or len(self._known) > _REMEMBERED:
             self._known.clear()
             self._stamp, self._read = stamp, now
         self._version = version

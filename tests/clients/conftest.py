@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import kept_free
 
 from .node import INSTALLED, Node, node_or_reason
 from .office import Application, Office, Person, office_at
@@ -38,19 +39,11 @@ class Live:
     store: str = ""
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def asked(method: str, url: str, data: Any = None, token: str = "") -> dict[str, Any]:
     """The envelope that the server answers with."""
     body = json.dumps({"data": data}).encode() if data is not None else None
     headers = {"Content-Type": "application/json", "X-Auth-Token": token}
-    with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=30) as response:
         envelope: dict[str, Any] = json.loads(response.read())
         return envelope
 
@@ -64,26 +57,26 @@ def environment(**settings: str) -> dict[str, str]:
 @contextmanager
 def served(folder: Path, store: str, **settings: str) -> Iterator[str]:
     """Start a server over a store that is there, and stop it at the end."""
-    port = free_port()
-    command = [sys.executable, "-m", "crossbar", "run", "--port", str(port), "--store", store]
-    log = folder / f"log-{port}"
-    with log.open("w") as lines:
-        server = subprocess.Popen(command, stdout=lines, stderr=lines, env=environment(**settings))
-        url = f"http://127.0.0.1:{port}"
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    asked("GET", f"{url}/livez")
-                    break
-                except OSError:
-                    assert server.poll() is None, log.read_text()
-                    assert time.monotonic() < deadline, log.read_text()
-                    time.sleep(0.05)
-            yield url
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(10)
+    with kept_free() as port:
+        command = [sys.executable, "-m", "crossbar", "run", "--port", str(port), "--store", store]
+        log = folder / f"log-{port}"
+        with log.open("w") as lines:
+            server = subprocess.Popen(command, stdout=lines, stderr=lines, env=environment(**settings))
+            url = f"http://127.0.0.1:{port}"
+            try:
+                deadline = time.monotonic() + 30
+                while True:
+                    try:
+                        asked("GET", f"{url}/livez")
+                        break
+                    except OSError:
+                        assert server.poll() is None, log.read_text()
+                        assert time.monotonic() < deadline, log.read_text()
+                        time.sleep(0.05)
+                yield url
+            finally:
+                server.send_signal(signal.SIGINT)
+                server.wait(30)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ class Node:
 
     def __exit__(self, *raised: object) -> None:
         """Close what the process reads from, at whose end it ends."""
-        _, _ = self._process.communicate(timeout=10)
+        _, _ = self._process.communicate(timeout=30)
 
     def client(self, package: str, **options: Any) -> NodeClient:
         """Make a client of a package, with what its constructor takes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -90,8 +92,17 @@ async def pass_minutes(store: SqliteStore, clock: Clock, count: int) -> None:
 
 async def eventually(found: Callable[[], object], expected: object) -> None:
     """Wait for what threads do in the background."""
-    for _ in range(500):
+    for _ in range(2000):
         if expected == found():
             break
         await asyncio.sleep(0.01)
     assert expected == found()
+
+
+def open_files(folder: Path) -> list[str]:
+    """The files of a folder that this process has open; others may be closed meanwhile, as somebody's garbage."""
+    found: list[str] = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(each))
+    return sorted(name for name in found if name.startswith(f"{folder}/"))

@@ -19,7 +19,7 @@ from crossbar.stores import Drop
 from crossbar.stores.sqlite import SqliteStore
 from crossbar.stores.sqlite.blob_files import BlobFiles
 
-from .blobs import content, eventually, file_of, files, noted, pass_minutes, read, rows
+from .blobs import content, eventually, file_of, files, noted, open_files, pass_minutes, read, rows
 from .documents import KINDS, Clock, document, insert
 from .test_sqlite_failures import outcome, start
 
@@ -161,17 +161,19 @@ asyncio.run(main())
 
 async def test_a_disk_that_does_not_answer_is_given_up(path: Path) -> None:
     """StoreOverdue after the time that reading may take; the thread closes the file when the disk comes back."""
-    store = SqliteStore(path, read_seconds=0.05)
+    store = SqliteStore(path, read_seconds=30)
     await store.open(KINDS)
     blob = await noted(store, content(3 << 20))
-    file, before = file_of(store, blob), len(os.listdir("/proc/self/fd"))
+    assert store._blobs is not None
+    threads, file, before = store._blobs.files, file_of(store, blob), open_files(path.parent)
+    threads._read_seconds = 0.25
     file.rename(file.with_name("away"))
     os.mkfifo(file)  # opening it waits until somebody writes to it
-    with pytest.raises(StoreOverdue, match=r"no answer from the folder .*store\.db-blobs within 0\.05 seconds"):
+    with pytest.raises(StoreOverdue, match=r"no answer from the folder .*store\.db-blobs within 0\.25 seconds"):
         await read(store, blob)
-    os.close(os.open(file, os.O_WRONLY))
-    # NOTE: what tests before this one have left open may be closed by now, so there can be fewer.
-    await eventually(lambda: len(os.listdir("/proc/self/fd")) <= before, True)
+    threads._read_seconds = 30
+    os.close(os.open(file, os.O_RDWR))  # which waits for nobody
+    await eventually(lambda: open_files(path.parent), before)
     file.with_name("away").rename(file)
     assert content(3 << 20) == await read(store, blob)
     await store.close()
@@ -182,7 +184,7 @@ async def test_a_disk_that_does_not_answer_is_given_up(path: Path) -> None:
 
 async def test_closing_ends_what_is_written_and_read(store: SqliteStore) -> None:
     """Both are told that the store was closed; a blob that was finished is left for the sweeper, no file stays open."""
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files(store.path.parent)
     blob = await noted(store, content(3 << 20))
     writer, waiting, done = await store.new_blob(), await store.new_blob(), await store.new_blob()
     for each in (writer, waiting):
@@ -205,7 +207,7 @@ async def test_closing_ends_what_is_written_and_read(store: SqliteStore) -> None
     assert {blob.id, unkept.id} == files(store)
     await store.open(KINDS)
     assert content(3 << 20) == await read(store, blob)
-    await eventually(lambda: len(os.listdir("/proc/self/fd")), before)
+    await eventually(lambda: open_files(store.path.parent), before)
 
 
 # -- several processes --------------------------------------------------------------------------------------

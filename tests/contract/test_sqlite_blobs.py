@@ -19,7 +19,7 @@ from crossbar.errors import StoreError
 from crossbar.stores import Drop, Insert, Keep
 from crossbar.stores.sqlite import SqliteStore
 
-from .blobs import content, eventually, file_of, files, finished, kept, noted, read
+from .blobs import content, eventually, file_of, files, finished, kept, noted, open_files, read
 from .documents import KINDS, Clock, device, document, insert
 
 pytestmark = pytest.mark.anyio
@@ -121,7 +121,7 @@ async def test_no_file_stays_open(store: SqliteStore, size: int) -> None:
     """Whether a reading ends, is given up, or is cancelled while a thread reads; and whatever becomes of a writer."""
     blob = await noted(store, content(size))
     assert content(size) == await read(store, blob)
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_files(store.path.parent)
     for taken in range(4):
         pieces = cast(AsyncGenerator[bytes, None], store.read_blob("acme", blob.id))
         for _ in range(taken):
@@ -142,7 +142,7 @@ async def test_no_file_stays_open(store: SqliteStore, size: int) -> None:
         await writer.discard()
     assert {blob.id} == files(store)
     # A thread that was reading closes the file as its last act.
-    await eventually(lambda: len(os.listdir("/proc/self/fd")), before)
+    await eventually(lambda: open_files(store.path.parent), before)
 
 
 @pytest.mark.parametrize(("synchronous", "least"), [("NORMAL", 0), ("FULL", 4), ("EXTRA", 4)])

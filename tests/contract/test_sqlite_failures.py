@@ -254,7 +254,7 @@ asyncio.run(main())
         output = path.with_name(f"round{part}")
         with output.open("w") as file:
             process = start(script, path, output.name, output=file.fileno())
-        while not output.stat().st_size and process.poll() is None:
+        while output.read_text().count("\n") < 10 and process.poll() is None:
             time.sleep(0.01)
         time.sleep(random.uniform(0.02, 0.2))
         process.send_signal(signal.SIGKILL)

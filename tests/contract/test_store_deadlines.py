@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,15 @@ from crossbar.settings import Limits
 from crossbar.stores import Query
 from crossbar.stores.choose import store_at
 from crossbar.stores.sqlite import SqliteStore
-from crossbar.stores.sqlite.file import connect
 from crossbar.stores.sqlite.listings import Statement
 
 from .documents import KINDS, Clock, device, devices, insert, kept
+from .hurrying import Lock, hurried
 
 ENDLESS = Statement(
     "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter) SELECT max(n) FROM counter",
     [],
 )
-
-
-PAUSE = Statement(ENDLESS.sql.replace("FROM counter)", "FROM counter WHERE n < 100000)"), [])
 
 
 @pytest.fixture
@@ -39,33 +37,28 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    """A store whose listings have a quarter of a second, and whose writes have half of one."""
-    store = SqliteStore(path, read_seconds=0.25, write_seconds=0.5, clock=Clock())
+    """A store whose limits nothing reaches that is not meant to."""
+    store = SqliteStore(path, read_seconds=30, write_seconds=30, clock=Clock())
     await store.open(KINDS)
     yield store
     await store.close()
 
 
 @pytest.fixture
-async def patient(path: Path) -> AsyncIterator[SqliteStore]:
-    """A store with the limits that are set by default."""
-    store = SqliteStore(path, clock=Clock())
-    await store.open(KINDS)
-    yield store
-    await store.close()
+async def limits(monkeypatch: pytest.MonkeyPatch) -> list[partial[None]]:
+    """The time limits of all calls, in their order: they strike when the test calls them, not by themselves."""
+    found: list[partial[None]] = []
+    loop = asyncio.get_running_loop()
+    later = loop.call_later
 
+    def by_hand(delay: float, callback: Any, *given: Any) -> asyncio.TimerHandle:
+        if getattr(callback, "__name__", "") == "_give_up":
+            found.append(partial(callback, *given))
+            delay = 3600
+        return later(delay, callback, *given)
 
-class Lock:
-    """The write lock of a file in other hands."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection: sqlite3.Connection = connect(path, writes=True)
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def free(self) -> None:
-        """Give it back."""
-        self._connection.execute("COMMIT")
-        self._connection.close()
+    monkeypatch.setattr(loop, "call_later", by_hand)
+    return found
 
 
 async def endless(store: SqliteStore) -> list[Any]:
@@ -76,7 +69,7 @@ async def endless(store: SqliteStore) -> list[Any]:
 async def test_a_listing_that_takes_too_long(store: SqliteStore) -> None:
     """It is interrupted, and the one thread that reads is free for the next listing."""
     await insert(store, device("d1"))
-    with pytest.raises(StoreOverdue, match=r"no answer within 0\.25 seconds; ask for less") as raised:
+    with hurried(store), pytest.raises(StoreOverdue, match=r"no answer within 0\.25 seconds; ask for less") as raised:
         await endless(store)
     assert not raised.value.begun
     for _ in range(3):
@@ -88,7 +81,7 @@ async def test_a_count_that_takes_too_long(store: SqliteStore, monkeypatch: pyte
     await insert(store, device("d1"))
     with monkeypatch.context() as endlessly:
         endlessly.setattr("crossbar.stores.sqlite.store.count_statement", lambda *given: ENDLESS)
-        with pytest.raises(StoreOverdue, match=r"no answer within 0\.25 seconds"):
+        with hurried(store), pytest.raises(StoreOverdue, match=r"no answer within 0\.25 seconds"):
             await store.count(devices())
     assert 1 == await store.count(devices())
 
@@ -108,47 +101,64 @@ async def test_pages_far_from_the_beginning(store: SqliteStore, monkeypatch: pyt
         await store.page(devices(skip=50))
 
 
-async def test_a_reader_who_leaves(patient: SqliteStore) -> None:
+async def test_a_reader_who_leaves(store: SqliteStore) -> None:
     """A cancelled listing is interrupted, too, long before its time is over."""
-    await insert(patient, device("d1"))
-    reading = asyncio.create_task(endless(patient))
+    await insert(store, device("d1"))
+    reading = asyncio.create_task(endless(store))
     await asyncio.sleep(0.05)
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    assert ["d1"] == await kept(patient, where("id", "d1"))
+    assert ["d1"] == await kept(store, where("id", "d1"))
 
 
 async def test_listings_that_wait_behind_it(store: SqliteStore) -> None:
     """What waits for a thread as long as it may is told so and never begun; what comes later is answered."""
     await insert(store, device("d1"))
-    outcomes = await asyncio.gather(*(endless(store) for _ in range(5)), return_exceptions=True)
+    with hurried(store):
+        outcomes = await asyncio.gather(*(endless(store) for _ in range(5)), return_exceptions=True)
     assert [StoreOverdue] * 5 == [type(outcome) for outcome in outcomes]
     assert ["d1"] == await kept(store, where("id", "d1"))
 
 
-async def test_one_that_is_done_before_it(store: SqliteStore) -> None:
+async def test_one_that_is_done_before_it(store: SqliteStore, limits: list[partial[None]]) -> None:
     """A listing that is read already, and handed back with a slow one behind it, is not overdue."""
     await insert(store, device("d1"))
-    busy = asyncio.create_task(store._list(PAUSE))  # meanwhile the other two get into one batch
-    await asyncio.sleep(0.02)
+    limits.clear()
+    go_on = threading.Event()
+    assert store._readers is not None
+    busy = asyncio.create_task(store._readers.do(lambda connection: go_on.wait(30)))
     quick = asyncio.create_task(kept(store, where("id", "d1")))
     slow = asyncio.create_task(endless(store))
-    outcomes = await asyncio.gather(busy, quick, slow, return_exceptions=True)
-    assert ([(100_000,)], ["d1"], StoreOverdue) == (*outcomes[:2], type(outcomes[2]))
+    await asyncio.sleep(0)  # all of them wait for the thread now, so that the last two get into one batch
+    go_on.set()
+    of_the_quick, of_the_slow = limits
+    while not of_the_quick.args[0].done:  # noqa: ASYNC110  # it is done in another thread
+        await asyncio.sleep(0.002)
+    of_the_quick()
+    assert ["d1"] == await quick
+    assert not slow.done()
+    of_the_slow()
+    with pytest.raises(StoreOverdue):
+        await slow
+    assert await busy
 
 
 async def test_only_the_overdue_one_is_interrupted(path: Path) -> None:
     """Of two that run at the same time, the other one comes to its end."""
-    store = SqliteStore(path, readers=2, read_seconds=0.5, clock=Clock())
+    store = SqliteStore(path, readers=2, read_seconds=30, clock=Clock())
     await store.open(KINDS)
     await insert(store, *(device(f"d{n:03d}") for n in range(200)))
-
-    async def walking() -> int:
-        return len([await kept(store, where("id", f"d{n % 200:03d}"), limit=500) for n in range(300)])
-
-    overdue, walked = await asyncio.gather(endless(store), walking(), return_exceptions=True)
-    assert (StoreOverdue, 300) == (type(overdue), walked)
+    with hurried(store):
+        reading = asyncio.create_task(endless(store))
+        await asyncio.sleep(0)
+    walked = 0
+    while walked < 300 or not reading.done():
+        id = f"d{walked % 200:03d}"
+        assert [id] == await kept(store, where("id", id), limit=500)
+        walked += 1
+    with pytest.raises(StoreOverdue):
+        await reading
     await store.close()
 
 
@@ -175,7 +185,8 @@ async def test_a_write_that_was_not_begun(store: SqliteStore, path: Path) -> Non
     """While somebody else keeps the file locked, writes are given up, and not carried out when it is free again."""
     await insert(store, device("d1"))
     lock = Lock(path)
-    outcomes = await asyncio.gather(*(insert(store, device(f"late{n}")) for n in range(5)), return_exceptions=True)
+    with hurried(store):
+        outcomes = await asyncio.gather(*(insert(store, device(f"late{n}")) for n in range(5)), return_exceptions=True)
     assert [(StoreOverdue, False)] * 5 == [(type(each), getattr(each, "begun", None)) for each in outcomes]
     assert "nothing was written" in str(outcomes[0])
     lock.free()
@@ -197,17 +208,18 @@ async def test_a_write_whose_caller_left(store: SqliteStore, path: Path) -> None
     assert ["stayed"] == await kept(store)
 
 
-async def test_a_write_that_had_begun(store: SqliteStore) -> None:
+async def test_a_write_that_had_begun(store: SqliteStore, limits: list[partial[None]]) -> None:
     """Work that is under way is finished, and the error says that it may have been."""
     under_way, go_on = threading.Event(), threading.Event()
 
     def slowly(connection: sqlite3.Connection) -> None:
         under_way.set()
-        go_on.wait(10)
+        go_on.wait(30)
         connection.execute("INSERT INTO kinds VALUES ('slow', '[]')")
 
     writing = asyncio.create_task(store._write(slowly, grouped=True))
-    assert await asyncio.to_thread(under_way.wait, 10)
+    assert await asyncio.to_thread(under_way.wait, 30)
+    limits[0]()
     with pytest.raises(StoreOverdue, match="what was to be written may have been") as raised:
         await writing
     go_on.set()
@@ -215,12 +227,13 @@ async def test_a_write_that_had_begun(store: SqliteStore) -> None:
     assert (True, b"slow") == (raised.value.begun, store._lookups.row("SELECT name FROM kinds WHERE name = 'slow'")[0])
 
 
-async def test_one_of_a_group(store: SqliteStore, path: Path) -> None:
+async def test_one_of_a_group(store: SqliteStore, path: Path, limits: list[partial[None]]) -> None:
     """A job that nobody waits for is left out of its group, and the others are committed."""
     lock = Lock(path)
     first = asyncio.create_task(insert(store, device("first")))
-    await asyncio.sleep(0.3)
     second = asyncio.create_task(insert(store, device("second")))
+    await asyncio.sleep(0)
+    limits[0]()
     with pytest.raises(StoreOverdue):
         await first
     lock.free()
@@ -237,18 +250,20 @@ async def test_opening_and_loading_take_their_time(store: SqliteStore, monkeypat
             slow.wait(0.3)
             yield device(f"d{n}")
 
-    assert 3 == await store.load(documents())
-    await store.open(KINDS)
+    with hurried(store):
+        assert 3 == await store.load(documents())
+        await store.open(KINDS)
 
 
-async def test_health_has_a_limit_of_its_own(path: Path, patient: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_health_has_a_limit_of_its_own(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that cannot be written now is not healthy, and says so soon."""
-    monkeypatch.setattr("crossbar.stores.sqlite.store.HEALTH_WITHIN", 0.2)
     lock = Lock(path)
-    with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 seconds"):
-        await patient.health()
+    with monkeypatch.context() as soon:
+        soon.setattr("crossbar.stores.sqlite.store.HEALTH_WITHIN", 0.2)
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 seconds"):
+            await store.health()
     lock.free()
-    assert "SQLite" in await patient.health()
+    assert "SQLite" in await store.health()
 
 
 async def test_look_ups_need_no_timer(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,6 @@ def of(app: Crossbar, name: str) -> Any:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Wait for what another task does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - the condition is somebody else's, who sets no event
             await asyncio.sleep(0)

@@ -30,7 +30,7 @@ from crossbar.testing import World, small_world
 
 from .wires import Answer, Wire
 
-PATIENCE = 10.0
+PATIENCE = 15.0
 """Seconds after which a test has failed that waits for something."""
 A, B = "c0" * 16, "d0" * 16
 """The accounts called customer and department in the small world, the second below the first."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from crossbar.cli import upstreams
 from crossbar.cli.upstreams import demo_upstreams
 from crossbar.demo.upstreams import PORTS
 
@@ -30,8 +31,11 @@ def asked(port: int) -> dict[str, object]:
     return found
 
 
-def test_services_answer_while_the_block_runs() -> None:
+def test_services_answer_while_the_block_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each at its port, or at the one that it has become; afterwards nobody is there."""
+    bound = upstreams._bound
+    # Not at the usual ones, where another test may have them listen as soon as these are gone.
+    monkeypatch.setattr(upstreams, "_bound", lambda port: bound(0))
     with demo_upstreams() as ports:
         assert list(PORTS) == list(ports)
         assert [{"ready": True}, {"ready": True}, "/readyz"] == [
@@ -59,4 +63,4 @@ def test_services_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
         assert "/readyz" == asked(port)["path"]
         parent.kill()
         # NOTE: the services write to the same pipe, so that it only ends when they have.
-        assert "" == parent.communicate(timeout=20)[0]
+        assert "" == parent.communicate(timeout=30)[0]

@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.clocks import pass_by
+from tests.ports import kept_free
+
 from .gateways import gateway, reply, route
 from .misbehaving import Peer, cutting, scripted
 from .wires import Answer
@@ -91,13 +94,14 @@ async def test_a_try_that_took_too_long_is_followed_by_another_one() -> None:
 
     async def act(peer: Peer, number: int) -> bool:
         if number < 3:
+            pass_by(5)
             await peer.gone()
             return False
         await peer.send(reply())
         return True
 
     recorder = Recorder(act)
-    rule = route(retry="3 tries on timeout", timeout={"first_byte": "150ms"})
+    rule = route(retry="3 tries on timeout", timeout={"first_byte": "5s"})
     async with scripted(recorder) as port, gateway(rule, up=port, upstream=CALM) as served:
         answer = await served.ask("GET /x/1")
         assert (200, 3) == (answer.status, (await served.line_of(answer))["tries"])
@@ -107,11 +111,12 @@ async def test_the_total_is_for_all_tries() -> None:
     """When it has passed, nothing is tried any more."""
 
     async def act(peer: Peer, number: int) -> bool:
+        pass_by(5)
         await peer.gone()
         return False
 
     recorder = Recorder(act)
-    rule = route(retry="5 tries on timeout", timeout={"first_byte": "10s", "total": "50ms"})
+    rule = route(retry="5 tries on timeout", timeout={"first_byte": "10s", "total": "5s"})
     async with scripted(recorder) as port, gateway(rule, up=port, upstream=CALM) as served:
         assert 504 == (await served.ask("GET /x/1")).status
     assert 1 == len(recorder.heads)
@@ -217,8 +222,7 @@ async def test_a_body_that_nobody_has_asked_for_goes_to_the_next_target() -> Non
     good = Recorder(lambda peer, number: _always(peer))
     async with AsyncExitStack() as closing:
         well = await closing.enter_async_context(scripted(good))
-        async with scripted(good) as gone:
-            pass
+        gone = closing.enter_context(kept_free())
         served = await closing.enter_async_context(gateway(route(), up=[gone, well], upstream=CALM))
         for _ in range(8):
             wire = await closing.enter_async_context(served.wire())
@@ -235,10 +239,8 @@ async def test_a_body_that_nobody_has_asked_for_goes_to_the_next_target() -> Non
 async def test_a_target_that_dies_fails_no_safe_request(calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that it was working on is tried again: not all at once, but all of it."""
     monkeypatch.setattr("crossbar.gateway.relay._TURNS", 10)  # a busy machine takes its time
-    waiting = asyncio.Semaphore(0)
-    dying = asyncio.Event()
-    under_way = 0
-    again = [0, 0]
+    waiting, dying = asyncio.Semaphore(0), asyncio.Event()
+    under_way, again = 0, [0, 0]
 
     async def good(peer: Peer) -> None:
         while True:

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from .gateways import Gateway, gateway, reply, route
-from .misbehaving import Peer, scripted, stalling
+from tests.clocks import pass_by
+from tests.ports import kept_free
+
+from .gateways import Gateway, gateway, reply, route, until
+from .misbehaving import Peer, scripted
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n"
 NEVER = {"retry": "never", "eject": "never"}
@@ -35,12 +38,13 @@ async def test_a_head_that_does_not_come_is_504(limit: str, said: bytes) -> None
     async def handler(peer: Peer) -> None:
         await peer.request()
         await peer.send(said)
+        pass_by(5)
         await peer.gone()
         closed.set()
 
     async with (
         scripted(handler) as port,
-        gateway(route(timeout={limit: "50ms"}), up=port, upstream=NEVER) as served,
+        gateway(route(timeout={limit: "5s"}), up=port, upstream=NEVER) as served,
     ):
         await _refused(served, 504, "upstream_timeout")
         await closed.wait()
@@ -62,10 +66,14 @@ async def test_a_body_that_does_not_come_is_broken_off(
 
     async with (
         scripted(handler) as port,
-        gateway(route(timeout={limit: "50ms"}), up=port, upstream=NEVER) as served,
+        gateway(route(timeout={limit: "5s"}), up=port, upstream=NEVER) as served,
+        served.wire() as wire,
     ):
-        answer = await served.ask("GET /x/1")
-        assert (200, False) == (answer.status, answer.complete)
+        await wire.send(served.request("GET /x/1"))
+        assert b" 200 " in await wire.head()
+        assert said.removeprefix(HEAD) == await wire.reader.readexactly(len(said) - len(HEAD))
+        pass_by(5)
+        assert b"" == await wire.gone()
         assert "aborted" == (await served.logged())["reason"]
         await closed.wait()
         assert "without completing" not in caplog.text
@@ -96,6 +104,7 @@ async def test_the_time_of_the_head_begins_behind_the_body(chunked: bool) -> Non
         await wire.send(second)
         answer = await wire.answer()
         assert (504, "upstream_timeout") == (answer.status, answer.json["reason"])
+        await until(lambda: got)
         assert got[0].endswith(first + second)
 
 
@@ -161,17 +170,12 @@ async def test_a_connection_that_does_not_come_about_is_504(full: int) -> None:
         await _refused(served, 504, "upstream_timeout")
 
 
-async def _free_port() -> int:
-    async with scripted(stalling) as port:
-        return port
-
-
 async def test_a_connection_that_is_refused_is_502() -> None:
     """Somebody answers, but lets nobody in; a request with a body is told the same."""
-    port = await _free_port()
-    async with gateway(route(), up=port, upstream=NEVER) as served:
-        await _refused(served, 502, "upstream_connect")
-        await _refused(served, 502, "upstream_connect", "POST /x/1", b"body")
+    with kept_free() as port:
+        async with gateway(route(), up=port, upstream=NEVER) as served:
+            await _refused(served, 502, "upstream_connect")
+            await _refused(served, 502, "upstream_connect", "POST /x/1", b"body")
 
 
 async def test_nobody_in_order_is_503_at_once() -> None:

@@ -18,6 +18,7 @@ from crossbar.gateway.assembly import Gateway, Surroundings, gateway_of
 from crossbar.gateway.trying import names, trials
 from crossbar.limits.buckets import LocalTable
 from crossbar.settings import Settings
+from tests.ports import kept_free
 
 from .issuers import private
 from .misbehaving import Peer, answering, scripted, stalling
@@ -36,14 +37,6 @@ def made(**tables: Any) -> Gateway:
 def upstream(*targets: str, **more: Any) -> Gateway:
     """A gateway with one upstream."""
     return made(upstream={"up": {"targets": targets, **more}})
-
-
-def closed_port() -> int:
-    """A port at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def tried(gateway: Gateway) -> tuple[bool, str]:
@@ -87,7 +80,8 @@ async def test_a_target_with_a_check() -> None:
 
 async def test_what_is_wrong_with_a_target() -> None:
     """In a few words: nobody listens, it says that it is sick, it says nothing, it says something else."""
-    assert (False, "refused") == await tried(upstream(f"http://127.0.0.1:{closed_port()}"))
+    with kept_free() as port:
+        assert (False, "refused") == await tried(upstream(f"http://127.0.0.1:{port}"))
 
     async def asked(peer: Peer, response: bytes) -> None:
         await peer.request()
@@ -109,8 +103,8 @@ async def test_what_is_wrong_with_a_target() -> None:
 async def test_every_target_is_tried() -> None:
     """Each has its own line, in the order of the settings."""
     async with scripted(ignore) as port:
-        gone = closed_port()
-        found = await trials(upstream(f"http://127.0.0.1:{gone}", f"http://127.0.0.1:{port}"))
+        with kept_free() as gone:
+            found = await trials(upstream(f"http://127.0.0.1:{gone}", f"http://127.0.0.1:{port}"))
     assert [("up", f"http://127.0.0.1:{gone}", False), ("up", f"http://127.0.0.1:{port}", True)] == [
         each[:3] for each in found
     ]

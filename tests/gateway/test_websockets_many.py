@@ -11,9 +11,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.utils import accept_key
 
 from crossbar.gateway.transport import Broken, Message
+from tests.ports import kept_free
 
 from .gateways import gateway, route
-from .misbehaving import Peer, answering, scripted
+from .misbehaving import Peer, scripted
 from .test_websockets import client_of, talking
 
 MOST = 16 * 1024 * 1024
@@ -136,8 +137,7 @@ async def test_how_it_ended_is_told_though_something_else_failed_first(monkeypat
 async def test_another_target_is_tried_when_one_cannot_be_reached() -> None:
     """Nothing of the handshake was heard by anybody."""
     async with AsyncExitStack() as closing:
-        async with scripted(answering()) as gone:
-            pass
+        gone = closing.enter_context(kept_free())
         port = await closing.enter_async_context(talking(_echo))
         served = await closing.enter_async_context(gateway(route(), up=[gone, port], upstream={"eject": "never"}))
         for _ in range(8):

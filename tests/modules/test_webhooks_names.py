@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crossbar.stores.sqlite import SqliteStore
+from tests.clocks import pass_by
 
 from .tools import Clock, Receiver, at_home, restarted
 
@@ -83,7 +84,7 @@ async def test_a_name_server_that_hangs(clock: Clock, receiver: Receiver, monkey
             raise OSError("too late")
         return real(host, *args, **options)
 
-    async with at_home(clock=clock, timeout=1, connect_timeout=1, concurrency=64, per_host=8) as home:
+    async with at_home(clock=clock, timeout=15, connect_timeout=15, concurrency=64, per_host=8) as home:
         monkeypatch.setattr(socket, "getaddrinfo", slow)
         for number in range(12):
             await home.hook(receiver, uri=f"http://hooks{number}.example.com/", retries=0)
@@ -91,6 +92,7 @@ async def test_a_name_server_that_hangs(clock: Clock, receiver: Receiver, monkey
         await home.device()
         await home.settled(1, good)
         assert (1, True) == (len(receiver.received), bool(await home.outstanding()))
+        pass_by(15)
         made = await home.settled(13)
         assert 12 == [each.get("reason") for each in made].count("timeout")
         over.set()

@@ -62,11 +62,13 @@ async def test_a_request_that_fails_after_its_write(clock: Clock, receiver: Rece
 
     async with at_home(clock=clock, hooks=[fail]) as home:
         await home.hook(receiver)
+        receiver.hold()
         assert (await home.client.put(f"{home.path}/devices", {"name": "Hall"})).status == 503
         [waiting] = await home.outstanding()
         # Nobody woke the courier; it looks by itself.
         await until(lambda: receiver.received)
         assert waiting.id == receiver.received[0].id
+        receiver.held.set()
 
 
 async def test_an_action_that_writes(clock: Clock, receiver: Receiver) -> None:

@@ -22,6 +22,8 @@ from crossbar.stores.memory import MemoryStore
 from crossbar.testing import NOW, Client, Response, World, small_world
 
 PATIENCE = 20.0
+TIMEOUT = 15
+"""What a delivery may take, in seconds, unless a test says otherwise; longer than any of them lets one wait."""
 
 
 class Clock:
@@ -36,7 +38,7 @@ class Clock:
 
 def settings(**options: Any) -> Settings:
     """Settings for tests: cheap passwords, and webhooks that may go to receivers on this machine."""
-    own = {"allow_private": True, "timeout": 5, "poll": 1} | options
+    own = {"allow_private": True, "timeout": TIMEOUT, "poll": 1} | options
     quick, log = Auth(hash_memory=8, login_failures=0), Log(access=False)
     return Settings(auth=quick, rate=Rate(enabled=False), log=log, plugins={"webhooks": own})
 

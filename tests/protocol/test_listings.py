@@ -18,7 +18,7 @@ from crossbar.protocol import limited
 from crossbar.stores.memory import MemoryStore
 from crossbar.testing import QUICK
 
-from .server import Served, serving, until
+from .server import PATIENCE, Served, serving, until
 from .sockets import LOOPS
 
 TEXT = "x" * 1000
@@ -70,17 +70,16 @@ def heap() -> Heap:
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop"])
 def served(request: pytest.FixtureRequest, heap: Heap) -> Iterator[Served]:
-    """Serve the endpoint to clients that must read within half a second."""
+    """Serve the endpoint under a watch that looks often."""
     app: Any = Crossbar(QUICK, store=MemoryStore(), endpoints=[heap], bundled=False)
-    hasty = limited(write_seconds=0.5, sweep_seconds=0.05)
-    with serving(app, http=hasty, loop=request.param) as found:
+    with serving(app, http=limited(sweep_seconds=0.05), loop=request.param) as found:
         yield found
 
 
 def ask(served: Served, accept: str, query: str = "") -> bytes:
     """Give the whole body."""
     request = Request(f"http://127.0.0.1:{served.port}/v2/heap?{query}", headers={"accept": accept})
-    with urlopen(request, timeout=5) as response:
+    with urlopen(request, timeout=PATIENCE) as response:
         assert "chunked" == response.headers["transfer-encoding"]
         body: bytes = response.read()
         return body
@@ -124,9 +123,10 @@ def test_files_that_fail(served: Served, accept: str, pieces: int) -> None:
 
 
 @ACCEPTS
-def test_a_client_that_stops_reading(served: Served, heap: Heap, accept: str) -> None:
+def test_a_client_that_stops_reading(served: Served, heap: Heap, accept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The listing waits for it, for as long as the wire allows; then the connection ends and the source is closed."""
     with opened(served, accept):
+        monkeypatch.setattr(served.connections[0].watch._limits, "write_seconds", 0.5)
         until(heap.closed.is_set)
         assert heap.given[-1] < 500, "the source has run ahead of its client"
     until(lambda: not served.connections)
@@ -151,13 +151,13 @@ def test_the_others_have_their_turn(loop: str) -> None:
         draining.start()
         try:
             for _ in range(5):
-                with urlopen(f"http://127.0.0.1:{served.port}/livez", timeout=5) as response:
+                with urlopen(f"http://127.0.0.1:{served.port}/livez", timeout=PATIENCE) as response:
                     assert 200 == response.status
         except URLError as error:
             raise AssertionError("nobody else was answered") from error
         finally:
             client.shutdown(socket.SHUT_RDWR)
-            draining.join(5)
+            draining.join(PATIENCE)
         until(heap.closed.is_set)
 
 

@@ -11,12 +11,12 @@ import pytest
 from crossbar import ANONYMOUS, Context, Crossbar, Endpoint, Principal
 from crossbar.explain import explain
 from crossbar.fields import SECURE
-from crossbar.protocol import limited
+from crossbar.protocol import connection, limited
 from crossbar.settings import Cors, Rate, Settings
 from crossbar.stores.memory import MemoryStore
 from crossbar.testing import QUICK
 
-from .server import Served, read_one, serving
+from .server import PATIENCE, Served, read_one, serving
 from .sockets import speaking
 
 HOST = b"Host: a.test\r\n"
@@ -169,8 +169,9 @@ def test_heads(served: Served, wrong: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", PATHS)
-def test_too_many_connections(dialect: str) -> None:
+def test_too_many_connections(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that is sent away at the door is told so in the form of what it asks for."""
+    monkeypatch.setattr(connection, "FIRST_WORDS", PATIENCE)
     with serving(office(), limited(max_connections=1)) as served, served.connect() as first:
         first.sendall(b"GET /")
         answer = told(served, get(PATHS[dialect], b"X-Request-ID: mine\r\n"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -10,10 +9,11 @@ import pytest
 from crossbar.protocol import limited
 
 from .server import Receive, Scope, Send, respond, serving
+from .watching import Clock
 
 SIZE = 8_000_000
 STEP = 40_000
-PACE = 0.02
+PACE = 0.06
 REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 
@@ -24,14 +24,15 @@ async def large(scope: Scope, receive: Receive, send: Send) -> None:
 
 def read_slowly(loop: str) -> int:
     """Read a large response little by little, and say how much of it came."""
-    quick: dict[str, Any] = {"write_seconds": 1.0, "sweep_seconds": 0.05}
+    quick: dict[str, Any] = {"write_seconds": 1.0, "sweep_seconds": 0.002}
     with serving(large, limited(**quick), loop=loop) as served, served.connect() as client:
         client.sendall(REQUEST)
-        got = 0
+        got = len(client.recv(STEP))
+        clock = Clock(served)
         try:
             while piece := client.recv(STEP):
                 got += len(piece)
-                time.sleep(PACE)
+                clock.wait(PACE)
         except ConnectionResetError:
             pass
         return got

@@ -15,7 +15,7 @@ import pytest
 from crossbar.protocol import HttpProtocol
 from crossbar.protocol.websocket import WebSocketProtocol
 
-from .server import Receive, Scope, Send, Served, read_all, until, until_set
+from .server import PATIENCE, Receive, Scope, Send, Served, read_all, until, until_set
 from .sockets import (
     CLOSE,
     CONT,
@@ -126,7 +126,7 @@ def test_graceful_shutdown(http: Any, caplog: pytest.LogCaptureFixture) -> None:
 
     with speaking(hesitant, http=http) as served, opened(served) as client, served.connect() as early:
         early.sendall(asking(b"/wait"))
-        assert here.wait(5)
+        assert here.wait(PATIENCE)
         served.server.should_exit = True
         assert (CLOSE, b"\x03\xf4") == read_frame(client)
         assert b"" == read_all(client)

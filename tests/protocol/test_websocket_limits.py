@@ -26,6 +26,7 @@ from .sockets import (
     frame,
     opened,
     read_frame,
+    read_head,
     sending,
     speaking,
     the_socket,
@@ -170,8 +171,9 @@ def test_slow_application_is_not_the_clients_fault() -> None:
         await send({**await receive(), "type": "websocket.send"})
 
     options = {"ws": Counted, "ws_ping_interval": 0.02, "ws_ping_timeout": 0.05}
-    with speaking(waiting(free, answer), **options) as served, opened(served) as client:
-        client.sendall(frame(TEXT, b"a") * 20)
+    with speaking(waiting(free, answer), **options) as served, served.connect() as client:
+        client.sendall(asking() + frame(TEXT, b"a") * 20)  # at once: no ping can come before the messages
+        assert read_head(client).startswith(b"HTTP/1.1 101 ")
         opcode, data = read_frame(client)
         assert PING == opcode
         client.sendall(frame(PONG, data))
@@ -184,11 +186,15 @@ def test_slow_application_is_not_the_clients_fault() -> None:
 
 def test_connections_are_counted() -> None:
     """A socket takes the place of a connection until it ends, and may say nothing as long as it likes."""
-    with speaking(app, http=limited(max_connections=2, keep_alive_seconds=0.05, sweep_seconds=0.02)) as served:
+    with speaking(app, http=limited(max_connections=2, sweep_seconds=0.02)) as served:
         with opened(served) as first, opened(served) as second:
             assert served.ask(asking()).startswith(b"HTTP/1.1 503 ")
             until(lambda: len(served.connections) == 2)
-            wait_for_looks(served.connections[0]._watch, 15)
+            watch = served.connections[0]._watch
+            # Only now: before its handshake a client has all the time that it needs.
+            usual, watch._keep_alive = watch._keep_alive, 0.05
+            wait_for_looks(watch, 15)
+            watch._keep_alive = usual
             for client in (first, second):
                 client.sendall(frame(TEXT, b"a"))
                 assert (TEXT, b"a") == read_frame(client)

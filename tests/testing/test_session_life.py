@@ -28,7 +28,7 @@ from .apps import Scope, mirror
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for a condition, which is an error if it takes more than some seconds."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while not true():
         assert time.monotonic() < deadline, "it has not come true"
         time.sleep(0.001)
@@ -83,7 +83,7 @@ def test_nothing_is_left(tmp_path: Path) -> None:
         loop = client.run(_loop())
         client.run(forgotten())
         assert 201 == client.create("account", "devices", body={"name": "Desk"}).status
-        assert threads < set(threading.enumerate())
+        assert set(threading.enumerate()) - threads
     until(lambda: set(threading.enumerate()) <= threads)
     assert loop.is_closed()
     gc.collect()
@@ -129,7 +129,7 @@ def test_an_application_that_cannot_start() -> None:
     threads = set(threading.enumerate())
     with pytest.raises(StoreUnavailable, match="the disk is away"), session(store=Away()):
         pytest.fail("it has started")
-    assert threads == set(threading.enumerate())
+    assert set(threading.enumerate()) <= threads
 
 
 def test_an_application_that_cannot_stop() -> None:

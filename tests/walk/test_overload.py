@@ -17,7 +17,7 @@ from crossbar.testing import Client, SocketRefused, World, small_world
 
 from .tools import SETTINGS, refused
 
-FEW = replace(SETTINGS, limits=replace(SETTINGS.limits, requests=3, handler_seconds=2))
+FEW = replace(SETTINGS, limits=replace(SETTINGS.limits, requests=3, handler_seconds=30))
 
 
 class Slow(Endpoint):
@@ -45,6 +45,7 @@ class Slow(Endpoint):
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         yield b"begun, "
+        self.inside.release()
         await self.go_on.wait()
         yield b"ended"
 
@@ -148,8 +149,10 @@ async def test_health_checks(few: World, slow: Slow) -> None:
 async def test_streams_that_have_begun(few: World, slow: Slow) -> None:
     """However many responses are on their way, they take nobody's place."""
     client = await few.client("customer")
-    streams = [asyncio.create_task(client.get(f"/account/slow/{n}")) for n in range(10)]
-    await asyncio.sleep(0.05)
+    streams = []
+    for number in range(10):
+        streams.append(asyncio.create_task(client.get(f"/account/slow/{number}")))
+        await slow.inside.acquire()
     assert 200 == (await client.get("/account/devices")).status
     slow.go_on.set()
     assert [b"begun, ended"] * 10 == [(await each).body for each in streams]
@@ -157,15 +160,18 @@ async def test_streams_that_have_begun(few: World, slow: Slow) -> None:
 
 async def test_bodies_on_their_way(few: World, slow: Slow) -> None:
     """Clients that send slowly take nobody's place."""
-    client, go_on = await few.client("customer"), asyncio.Event()
+    client, go_on, read = await few.client("customer"), asyncio.Event(), asyncio.Semaphore(0)
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b'{"data":'
+        read.release()
         await go_on.wait()
         yield b"{}}"
 
-    sending = [asyncio.create_task(client.request("PUT", "/account/slow", body=slowly())) for _ in range(10)]
-    await asyncio.sleep(0.05)
+    sending = []
+    for _ in range(10):
+        sending.append(asyncio.create_task(client.request("PUT", "/account/slow", body=slowly())))
+        await read.acquire()
     assert 200 == (await client.get("/account/devices")).status
     go_on.set()
     assert [201] * 10 == [(await each).status for each in sending]
@@ -192,7 +198,10 @@ async def test_failures_give_their_place_back(few: World, slow: Slow) -> None:
     for _ in range(5):
         assert 404 == (await client.get("/account/nothing")).status
         assert 401 == (await Client(few.app).get("/account/devices")).status
-    assert [504] * 3 == [(await each).status for each in await begun(client, slow, 3)]
+    waiting = await begun(client, slow, 3)
+    few.app.watch._seconds = 0.0
+    assert [504] * 3 == [(await each).status for each in waiting]
+    few.app.watch._seconds = 30.0
     assert 200 == (await client.get("/account/devices")).status
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,21 @@ async def served(store: SqliteStore, settings: Settings = SETTINGS) -> World:
 
 @pytest.fixture
 async def hasty(path: Path) -> AsyncIterator[World]:
-    """An application whose writes may wait for a third of a second."""
-    world = await served(SqliteStore(path, write_seconds=0.3))
+    """An application whose writes may wait for a third of a second while `locked` goes on."""
+    world = await served(SqliteStore(path, write_seconds=30))
     yield world
     await world.app.stop()
+
+
+@contextmanager
+def locked(world: World, path: Path) -> Iterator[None]:
+    """Have somebody lock the file, and nobody wait for that; all the others have the time that they need."""
+    store: Any = world.app.store
+    lock = Lock(path)
+    store._write_seconds = 0.3
+    yield
+    store._write_seconds = 30
+    lock.free()
 
 
 class Lock:
@@ -68,11 +80,10 @@ class Lock:
 async def test_a_file_that_somebody_locks(hasty: World, path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A create that cannot be written in time is a 504 and never happens; reads go on; the log says why."""
     client = await hasty.client("customer")
-    lock = Lock(path)
-    answers = await asyncio.gather(*(client.put("/account/notes", {"n": n}) for n in range(5)))
-    assert ["nothing was changed" in refused(each, 504, "timeout")["message"] for each in answers] == [True] * 5
-    assert [] == (await client.get("/account/notes")).data
-    lock.free()
+    with locked(hasty, path):
+        answers = await asyncio.gather(*(client.put("/account/notes", {"n": n}) for n in range(5)))
+        assert ["nothing was changed" in refused(each, 504, "timeout")["message"] for each in answers] == [True] * 5
+        assert [] == (await client.get("/account/notes")).data
     made = await client.put("/account/notes", {"n": 9})
     assert [made.data["id"]] == ids(await client.get("/account/notes"))
     assert 5 == caplog.text.count("no answer within 0.3 seconds; others write, or keep the file locked")
@@ -82,9 +93,8 @@ async def test_a_file_that_somebody_locks(hasty: World, path: Path, caplog: pyte
 async def test_a_create_that_is_sent_again(hasty: World, path: Path) -> None:
     """With an Idempotency-Key it can be sent again until there is room, and happens once."""
     client, headers = await hasty.client("customer"), keyed()
-    lock = Lock(path)
-    refused(await client.put("/account/notes", {"n": 1}, headers=headers), 504, "timeout")
-    lock.free()
+    with locked(hasty, path):
+        refused(await client.put("/account/notes", {"n": 1}, headers=headers), 504, "timeout")
     first = await client.put("/account/notes", {"n": 1}, headers=headers)
     assert same(first, await client.put("/account/notes", {"n": 1}, headers=headers))
     assert [first.data["id"]] == ids(await client.get("/account/notes"))
@@ -109,11 +119,13 @@ async def test_a_write_that_may_have_happened(hasty: World, monkeypatch: pytest.
 
 async def test_a_request_that_is_cancelled_while_it_waits(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit of the request ends the wait for the store, and the work that had not begun is not done."""
-    monkeypatch.setattr(app, "Watch", lambda seconds, *given: watch.Watch(0.1, *given))
+    monkeypatch.setattr(app, "Watch", lambda seconds, *given: watch.Watch(30, *given))
     world = await served(SqliteStore(path), SHORT)
     client = await world.client("customer")
     lock = Lock(path)
+    world.app.watch._seconds = 0.1
     answer = await client.put("/account/notes", {"n": 1})
+    world.app.watch._seconds = 30
     assert "longer than 1 seconds" in refused(answer, 504, "timeout")["message"]
     lock.free()
     made = await client.put("/account/notes", {"n": 2})
@@ -124,7 +136,7 @@ async def test_a_request_that_is_cancelled_while_it_waits(path: Path, monkeypatc
 @pytest.fixture
 async def many(path: Path) -> AsyncIterator[World]:
     """An application with many documents, whose listings are read so that each takes a while."""
-    store = SqliteStore(path, read_seconds=0.4)
+    store = SqliteStore(path, read_seconds=30)
     world = await served(store)
     pad = "x" * 500
     bodies = (orjson.dumps({"id": f"{n:032x}", "n": n, "pad": pad}) for n in range(ROWS))
@@ -148,7 +160,7 @@ async def test_a_stream_is_many_calls(many: World, monkeypatch: pytest.MonkeyPat
     seconds.clear()
     listed = await client.get("/account/notes?paginate=false&has_key=pad")
     assert (200, ROWS) == (listed.status, len(listed.data))
-    assert [0.4] * (ROWS // many.app.settings.paging.stream_rows) == seconds
+    assert [30] * (ROWS // many.app.settings.paging.stream_rows) == seconds
 
 
 async def test_a_listing_that_takes_too_long(many: World, monkeypatch: pytest.MonkeyPatch) -> None:
