@@ -13,7 +13,7 @@ from ..transfer.exporting import export_store
 from ..transfer.manifest import Manifest
 from ..transfer.progress import amount
 from .assembly import config_option, load_settings, refuse_missing_file, store_option
-from .moving import Meter, moved, source_of
+from .moving import Meter, moved, patience_of, source_of, wait_option
 from .output import echo
 
 
@@ -22,8 +22,9 @@ from .output import echo
 @store_option
 @config_option
 @click.option("--account", metavar="ID", help="Only this account and those below it, with all that is theirs.")
+@wait_option
 @click.option("--quiet", is_flag=True, help="Do not show how far it is.")
-def command(folder: Path, store: str | None, config: str | None, account: str | None, quiet: bool) -> None:
+def command(folder: Path, store: str | None, config: str | None, account: str | None, wait: int, quiet: bool) -> None:
     """Write all that a store holds into a folder, for `crossbar import` into any other store.
 
     Documents are lines of JSON, files are files. In the end all of it is read back and compared. An export that was
@@ -47,7 +48,9 @@ def command(folder: Path, store: str | None, config: str | None, account: str | 
     async def work(app: Crossbar, store: WholeStore, meter: Meter) -> Manifest:
         refuse_missing_file(app)
         await store.open([])
-        return await export_store(store, folder, account=account, source=source_of(settings), tell=meter)
+        return await export_store(
+            store, folder, account=account, source=source_of(settings), tell=meter, patience=patience_of(meter, wait)
+        )
 
     manifest = moved(settings, work, quiet=quiet)
     for part in manifest.kinds:

@@ -11,7 +11,7 @@ from ..app import Crossbar
 from ..stores.whole import WholeStore
 from ..transfer.importing import Imported, import_archive
 from .assembly import config_option, load_settings, missing_file, store_option
-from .moving import Meter, moved
+from .moving import Meter, moved, patience_of, wait_option
 from .output import echo, shown
 
 
@@ -19,8 +19,9 @@ from .output import echo, shown
 @click.argument("folder", type=click.Path(path_type=Path))
 @store_option
 @config_option
+@wait_option
 @click.option("--quiet", is_flag=True, help="Do not show how far it is.")
-def command(folder: Path, store: str | None, config: str | None, quiet: bool) -> None:
+def command(folder: Path, store: str | None, config: str | None, wait: int, quiet: bool) -> None:
     """Put what `crossbar export` has written into a store, and check that all of it is there.
 
     A whole store goes into one that was never served, an account tree below the same account as before. Nothing is
@@ -41,7 +42,9 @@ def command(folder: Path, store: str | None, config: str | None, quiet: bool) ->
 
     async def work(app: Crossbar, store: WholeStore, meter: Meter) -> Imported:
         is_new = missing_file(app) is not None
-        return await import_archive(store, folder, open_store=app.open_kinds, tell=meter, is_new=is_new)
+        return await import_archive(
+            store, folder, open_store=app.open_kinds, tell=meter, is_new=is_new, patience=patience_of(meter, wait)
+        )
 
     done = moved(settings, work, quiet=quiet)
     took = time.perf_counter() - began

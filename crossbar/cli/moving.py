@@ -13,9 +13,10 @@ from typing import TypeVar
 import rich_click as click
 
 from ..app import Crossbar
-from ..errors import CrossbarError, SettingsError
+from ..errors import CrossbarError, SettingsError, StoreError
 from ..settings import Settings
 from ..stores.whole import WholeStore, is_whole
+from ..transfer.patience import Patience
 from ..transfer.progress import Progress, line
 from .assembly import assemble, closed_after
 from .output import Failure, echo, shown
@@ -24,6 +25,15 @@ _REWRITTEN = 0.2  # seconds between two states of the line on a terminal
 _LOGGED = 5.0  # seconds between two lines elsewhere
 
 T = TypeVar("T")
+
+wait_option = click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=60,
+    show_default=True,
+    metavar="SECONDS",
+    help="For how long a store that is lost on the way is waited for.",
+)
 
 
 def moved(settings: Settings, work: Callable[[Crossbar, WholeStore, Meter], Awaitable[T]], *, quiet: bool) -> T:
@@ -63,6 +73,16 @@ async def _alone(
             ) from None
         finally:
             meter.end()
+
+
+def patience_of(meter: Meter, seconds: int) -> Patience:
+    """The patience of a command that says on standard error when, and what, it waits for."""
+
+    def waits(error: StoreError) -> None:
+        meter.end()
+        echo(shown(f"crossbar: {error}; waiting for up to {seconds} seconds"), err=True)
+
+    return Patience(seconds, waits)
 
 
 def source_of(settings: Settings) -> str:

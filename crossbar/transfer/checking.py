@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Iterable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from .archive import Archive, Batch, unreadable
 from .incidental import is_incidental
 from .lines import Sum, line_of
 from .manifest import ArchiveError, Part
+from .patience import Patience
 from .progress import Progress, Tell
 from .together import ahead, together
 
@@ -86,8 +88,10 @@ class Checked(NamedTuple):
     blobs: int
 
 
-async def check_store(archive: Archive, store: WholeStore, now: Callable[[], float], tell: Tell) -> Checked:
-    """Ask the store for every document of an archive, and read every blob back.
+async def check_store(
+    archive: Archive, store: WholeStore, now: Callable[[], float], tell: Tell, patience: Patience
+) -> Checked:
+    """Ask the store for every document of an archive, and read every blob back; `patience` waits for it.
 
     ArchiveError unless all are there in the state in which they were exported: counts and digests of what the store
     gives are those of the manifest.
@@ -100,7 +104,7 @@ async def check_store(archive: Archive, store: WholeStore, now: Callable[[], flo
         found = Sum()
         async with aclosing(ahead(archive.read(part))) as batches:
             async for batch in batches:
-                held = await store.held(batch.documents)
+                held = await patience(partial(store.held, batch.documents))
                 expired = [each is None and _has_expired(stored, now()) for stored, each in _pairs(batch, held)]
                 for stored, each, gone in zip(batch.documents, held, expired, strict=True):
                     passed = gone or (each is not None and is_incidental(stored))
@@ -112,7 +116,7 @@ async def check_store(archive: Archive, store: WholeStore, now: Callable[[], flo
                         count += 1
                         differing += [stored.called()] * (len(differing) < _NAMED)
                 kept = [blob for each in held if each is not None for blob in each.blobs]
-                await _check_blobs(store, kept)
+                await _check_blobs(store, kept, patience)
                 checked = Checked(
                     checked.documents + len(held) - sum(expired),
                     checked.expired + sum(expired),
@@ -138,7 +142,7 @@ def _has_expired(stored: Stored, now: float) -> bool:
     return expires is not None and expires <= now + _GRACE
 
 
-async def _check_blobs(store: WholeStore, blobs: list[StoredBlob]) -> None:
+async def _check_blobs(store: WholeStore, blobs: list[StoredBlob], patience: Patience) -> None:
     async def read(blob: StoredBlob) -> None:
         digest = hashlib.sha256()
         try:
@@ -149,7 +153,7 @@ async def _check_blobs(store: WholeStore, blobs: list[StoredBlob]) -> None:
         if digest.hexdigest() != blob.sha256:
             raise StoreError(f"blob {blob.id}: the store gives other bytes than those that were written into it")
 
-    await together(read, blobs, _AT_ONCE)
+    await together(lambda blob: patience(partial(read, blob)), blobs, _AT_ONCE)
 
 
 class _Meter:

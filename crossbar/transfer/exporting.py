@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from ..errors import BlobMissing
@@ -18,6 +19,7 @@ from .blob_file import BlobFile
 from .checking import check_archive
 from .manifest import ArchiveError, Manifest, Part
 from .marker import MARK
+from .patience import Patience
 from .progress import Progress, Tell
 from .together import together
 from .tree import FOUND_BY, is_taken, is_within, refuse_unknown
@@ -35,11 +37,13 @@ async def export_store(
     source: str = "",
     clock: Callable[[], float] = time.time,
     tell: Tell = lambda progress: None,
+    patience: Patience | None = None,
 ) -> Manifest:
     """Write all of an open store, or the tree of one account, into an archive, and read it back to check it.
 
-    It goes on with an archive in the folder that was begun alike: `source` tells this store from others. Raises
-    ArchiveError, StoreError, or what the disk says as OSError; the same call then goes on where this one ended.
+    It goes on with an archive in the folder that was begun alike: `source` tells this store from others. A store that
+    is lost once it was there is waited for with `patience`. Raises ArchiveError, StoreError, or what the disk says as
+    OSError; the same call then goes on where this one ended.
     """
     kinds = await store.kinds()
     if not kinds:
@@ -51,7 +55,7 @@ async def export_store(
     try:
         known = {part.kind for part in archive.manifest.kinds}
         archive.manifest.kinds += [Part.of(kind) for kind in kinds if kind.name not in known]
-        await _Export(store, archive, tell).run()
+        await _Export(store, archive, tell, patience or Patience()).run()
         await check_archive(archive, tell, blobs=True)
         archive.manifest.finished = int(clock())
         await asyncio.to_thread(archive.checkpoint)
@@ -63,8 +67,9 @@ async def export_store(
 class _Export:
     """An export that is under way."""
 
-    def __init__(self, store: WholeStore, archive: Archive, tell: Tell) -> None:
+    def __init__(self, store: WholeStore, archive: Archive, tell: Tell, patience: Patience) -> None:
         self._store = store
+        self._patience = patience
         self._archive = archive
         self._account = archive.manifest.account
         self._tell = tell
@@ -78,7 +83,7 @@ class _Export:
         # NOTE: those of a tree come first, since they say whose documents are wanted.
         parts = sorted(self._archive.manifest.kinds, key=lambda part: (part.kind != ACCOUNTS.name, part.kind))
         if self._account is None:
-            self._total = sum([await self._store.tally(part.kind) for part in parts])
+            self._total = sum([await self._tally(part.kind) for part in parts])
         for part in parts:
             if not part.done:
                 await self._write(part)
@@ -86,7 +91,10 @@ class _Export:
                 self._accounts = await asyncio.to_thread(self._written_accounts, part)
                 tenants = sorted(self._accounts)
                 others = [each for each in parts if each.kind != ACCOUNTS.name]
-                self._total = len(self._accounts) + sum([await self._store.tally(e.kind, tenants) for e in others])
+                self._total = len(self._accounts) + sum([await self._tally(e.kind, tenants) for e in others])
+
+    async def _tally(self, kind: str, tenants: list[str] | None = None) -> int:
+        return await self._patience(partial(self._store.tally, kind, tenants))
 
     async def _write(self, part: Part) -> None:
         async with aclosing(self._stretches(part)) as stretches:
@@ -115,8 +123,8 @@ class _Export:
             await asyncio.gather(fetching, return_exceptions=True)
 
     def _fetch(self, part: Part, after: str | None) -> asyncio.Task[Stretch]:
-        walk = self._store.walk(part.kind, after, BATCH, self._tenants(part.kind))
-        return asyncio.ensure_future(walk)
+        walk = partial(self._store.walk, part.kind, after, BATCH, self._tenants(part.kind))
+        return asyncio.ensure_future(self._patience(walk))
 
     def _tenants(self, kind: str) -> list[str] | None:
         if self._account is None:
@@ -156,11 +164,11 @@ class _Export:
         for _ in range(_TRIES):
             try:
                 for blob in stored.blobs:
-                    await self._copy(stored, blob)
+                    await self._patience(partial(self._copy, stored, blob))
                 return stored
             except BlobMissing as missing:
                 # It was changed or deleted since it was fetched: what it is now counts.
-                (now,) = await self._store.held([stored])
+                (now,) = await self._patience(partial(self._store.held, [stored]))
                 if now is None:
                     return None
                 if now == stored:

@@ -22,6 +22,7 @@ from .checking import check_archive, check_store, damaged_blob
 from .incidental import needed
 from .manifest import ArchiveError, Manifest, Part
 from .marker import Marker
+from .patience import Patience
 from .progress import Progress, Tell
 from .together import ahead, together
 from .tree import refuse_namesakes, refuse_unrooted
@@ -49,14 +50,17 @@ async def import_archive(
     clock: Callable[[], float] = time.time,
     tell: Tell = lambda progress: None,
     is_new: bool = False,
+    patience: Patience | None = None,
 ) -> Imported:
     """Put all of an archive into a store, and check that it is there; what the store has besides stays as it is.
 
     The archive is read through first; `open_store` is called when it is known to be whole. Kinds that the store knows
     then keep what it knows of them. Nothing is ever written over. A store that `is_new`, and would be made by opening
-    it, is not made for an archive that an empty one cannot take. Raises ArchiveError, StoreError, or what the disk says
-    as OSError; the same call then goes on where this one ended.
+    it, is not made for an archive that an empty one cannot take. A store that is lost once it was there is waited for
+    with `patience`. Raises ArchiveError, StoreError, or what the disk says as OSError; the same call then goes on where
+    this one ended.
     """
+    patience = patience or Patience()
     archive = await asyncio.to_thread(Archive.open, folder)
     try:
         await check_archive(archive, tell, blobs=False)
@@ -70,10 +74,10 @@ async def import_archive(
         await store.open([known.get(kind.name, kind) for kind in (*declared, SYSTEM, ACCOUNTS)])
         if archive.manifest.account is not None:
             await _refuse_misplaced(store, archive, archive.manifest.account)
-        work = _Import(store, archive, clock, tell)
+        work = _Import(store, archive, clock, tell, patience)
         await work.run()
-        checked = await check_store(archive, store, clock, tell)
-        await work.marker.remove()
+        checked = await check_store(archive, store, clock, tell, patience)
+        await patience(work.marker.remove)
         return Imported(archive.manifest, checked.documents, work.restored, checked.expired, checked.blobs)
     finally:
         archive.close()
@@ -95,8 +99,11 @@ async def _refuse_misplaced(store: WholeStore, archive: Archive, account: str) -
 class _Import:
     """An import that is under way."""
 
-    def __init__(self, store: WholeStore, archive: Archive, clock: Callable[[], float], tell: Tell) -> None:
+    def __init__(
+        self, store: WholeStore, archive: Archive, clock: Callable[[], float], tell: Tell, patience: Patience
+    ) -> None:
         self._store = store
+        self._patience = patience
         self._archive = archive
         self._clock = clock
         self._tell = tell
@@ -108,7 +115,7 @@ class _Import:
 
     async def run(self) -> None:
         """Restore what is not yet known to be there."""
-        await self.marker.find()
+        await self._patience(self.marker.find)
         self._before = sum(count for _, count in self.marker.places.values())
         # The keys of an installation first: a store that has others is refused before anything else is written.
         place = {name: number for number, name in enumerate(_FIRST)}
@@ -121,9 +128,9 @@ class _Import:
         start, count = self.marker.places.get(part.kind, (0, 0))
         async with aclosing(ahead(self._archive.read(part, start))) as batches:
             async for batch in batches:
-                await self._restore(batch)
+                await self._patience(partial(self._restore, batch))
                 count += len(batch.documents)
-                await self.marker.keep(part.kind, batch.end, count)
+                await self._patience(partial(self.marker.keep, part.kind, batch.end, count))
                 self._tell_of(part, batch)
 
     async def _restore(self, batch: Batch) -> None:

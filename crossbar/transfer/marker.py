@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, RevisionConflict, UniqueConflict
+from ..errors import DocumentMissing, RevisionConflict, StoreError, UniqueConflict
 from ..keys import SYSTEM
 from ..stores import Delete, Document, Insert, Query, Replace, Store
 from .manifest import ArchiveError
@@ -32,6 +32,7 @@ class Marker:
         self._clock = clock
         self._document: Document | None = None
         self._kept = time.monotonic()
+        self._unsure = False
         self.places: dict[str, tuple[int, int]] = {}
 
     async def find(self) -> None:
@@ -44,13 +45,16 @@ class Marker:
         """Note that so many documents of a kind, up to a place in its file, are there.
 
         It is written down the first time, so that every server tells of an import that is not finished, and then now
-        and again.
+        and again. A StoreError may come although it was written down: it may be noted again.
 
         ArchiveError if another process imports the same archive.
         """
         self.places[kind] = place, count
-        if self._document is not None and time.monotonic() - self._kept < _EVERY:
+        if self._document is not None and not self._unsure and time.monotonic() - self._kept < _EVERY:
             return
+        if self._unsure:
+            self._document = await self._store.get("", SYSTEM.name, self._id)
+            self._unsure = False
         now = int(self._clock())
         body = {"places": self.places}
         try:
@@ -62,6 +66,9 @@ class Marker:
                 (self._document,) = await self._store.write([Replace(document)])
         except (UniqueConflict, RevisionConflict, DocumentMissing):
             raise ArchiveError("another process imports this archive into the same store: wait for it") from None
+        except StoreError:
+            self._unsure = True
+            raise
         self._kept = time.monotonic()
 
     async def remove(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from crossbar.keys import SYSTEM
 from crossbar.stores import Delete, Document, Insert, Keep, Kind, Replace, Store, StoredBlob
@@ -11,7 +12,6 @@ from crossbar.tenants import ACCOUNTS
 from crossbar.transfer.exporting import export_store
 from crossbar.transfer.importing import Imported, import_archive
 from crossbar.transfer.manifest import Manifest
-from crossbar.transfer.progress import Tell
 from tests.contract.blobs import content
 from tests.contract.documents import NOW, Clock
 
@@ -93,12 +93,12 @@ async def bytes_of(store: WholeStore, found: list[Stored]) -> dict[str, bytes]:
     return {id: b"".join([piece async for piece in store.read_stored_blob(id)]) for id in ids}
 
 
-async def export(store: WholeStore, folder: Path, clock: Clock, account: str | None = None, **how: Tell) -> Manifest:
+async def export(store: WholeStore, folder: Path, clock: Clock, account: str | None = None, **how: Any) -> Manifest:
     """Export a store that is open."""
     return await export_store(store, folder, account=account, source="a store", clock=clock, **how)
 
 
-async def load(store: WholeStore, folder: Path, clock: Clock, *, is_new: bool = False, **how: Tell) -> Imported:
+async def load(store: WholeStore, folder: Path, clock: Clock, *, is_new: bool = False, **how: Any) -> Imported:
     """Import into a store that is open."""
 
     async def opened() -> None:

@@ -10,12 +10,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from crossbar.cli.commands import crossbar
 from crossbar.cli.moving import source_of
+from crossbar.errors import StoreUnavailable
 from crossbar.settings import Settings, from_environment
 from crossbar.stores.sqlite import SqliteStore
 from crossbar.stores.whole import Stored
@@ -210,6 +212,34 @@ def test_what_goes_wrong(args: tuple[str, ...], code: int, told: str, source: st
     ended = run(*[source if arg == "SOURCE" else arg for arg in args])
     assert (code, True, False) == (ended.exit_code, told in ended.stderr, "secret" in ended.stderr)
     assert set() == {"moving", "new.db", "none"} & set(os.listdir())
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_a_store_that_is_lost_on_the_way(
+    command: str, source: str, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is waited for, which is said once; a store that may not be waited for ends the command."""
+    asked = 0
+
+    def lost(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def once(*args: Any, **more: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            if asked <= 3:
+                raise StoreUnavailable("the store is lost")
+            return await original(*args, **more)
+
+        return once
+
+    monkeypatch.setattr("crossbar.transfer.patience._PAUSE", 0.01)
+    for name in ("walk", "restore"):
+        monkeypatch.setattr(SqliteStore, name, lost(getattr(SqliteStore, name)))
+    folder, url = ("out", source) if command == "export" else (str(archive), f"sqlite:///{tmp_path}/target.db")
+    done = run(command, folder, "--store", url, "--wait", "0")
+    assert (1, "crossbar: the store is lost\n") == (done.exit_code, done.stderr)
+    done = run(command, folder, "--store", url)
+    assert (0, "crossbar: the store is lost; waiting for up to 60 seconds\n") == (done.exit_code, done.stderr)
+    assert asked > 3
 
 
 def test_a_disk_that_is_full(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
