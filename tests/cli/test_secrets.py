@@ -185,8 +185,8 @@ class Asking:
 
 @pytest.fixture
 def seconds() -> int:
-    """Give the time that a handler has."""
-    return 3
+    """Give the time that a handler has, which one of them uses up, and a busy machine no other."""
+    return 6
 
 
 @pytest.fixture(params=SERVERS)

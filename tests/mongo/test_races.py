@@ -34,10 +34,11 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["sqlite", "mongo"])
 async def sides(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Sides]:
-    """Two stores over one database, as two processes have them."""
+    """Two stores over one database, as two processes have them, in which writes may wait for others for long."""
+    long: dict[str, Any] = {"clock": clock, "write_seconds": WAIT}
     async with AsyncExitStack() as stack:
         if request.param == "sqlite":
-            files = [SqliteStore(tmp_path / "store.db", synchronous="NORMAL", clock=clock) for _ in range(2)]
+            files = [SqliteStore(tmp_path / "store.db", synchronous="NORMAL", **long) for _ in range(2)]
             for file in files:
                 await file.open(KINDS)
                 stack.push_async_callback(file.close)
@@ -45,8 +46,8 @@ async def sides(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) ->
         else:
             uri = request.getfixturevalue("mongo_database")
             yield (
-                await stack.enter_async_context(opened(uri, clock=clock)),
-                await stack.enter_async_context(opened(uri, clock=clock)),
+                await stack.enter_async_context(opened(uri, **long)),
+                await stack.enter_async_context(opened(uri, **long)),
             )
 
 
