@@ -24,7 +24,6 @@ from .dates import iso
 from .dialects import Dialect
 from .dialects.mounting import mounted, side_by_side
 from .endpoint import Endpoint
-from .failures import AWAY
 from .following import Following
 from .health import paths_beside, probe
 from .keys import keys_of
@@ -34,7 +33,7 @@ from .limits.overload import Overload
 from .log import AccessLog
 from .negotiation import CSV, NDJSON
 from .noting import Notes, metrics_of
-from .outage import Outage
+from .outage import AWAY, Outage
 from .pagination import StartKeys
 from .plugins import Changes, Roster
 from .registry import Registry
@@ -163,11 +162,11 @@ class Crossbar:
                         await walk(ctx)
                     finally:
                         given_up = self.watch.end(ctx)
+                        if given_up is not None:  # also if it ends with what passes through
+                            await asyncio.wait([given_up])
                 walked = time.perf_counter() - ctx.started
                 if given_up is None:
                     await respond(ctx, receive, send)
-                else:
-                    await asyncio.wait([given_up])
             finally:  # also when an exception passes through to the host
                 if ctx.matched is not None:
                     await ctx.matched.end()
@@ -239,6 +238,7 @@ class Crossbar:
         opening.callback(self.hasher.close)
         opening.enter_context(self.counters)
         opening.callback(self.watch.stop)
+        opening.callback(self.outage.stop)
         if self.compression is not None:
             opening.callback(self.compression.close)
         await self.changes.open_kinds()

@@ -17,12 +17,10 @@ from .errors import (
     TimedOut,
     Unavailable,
 )
+from .outage import AWAY
 from .watch import blame, is_failure
 
 logger = logging.getLogger("crossbar")
-
-AWAY = "datastore_unreachable"
-"""The word of requests that fail because the store is away."""
 
 _OVERDUE = {
     False: "the datastore took too long, and nothing was changed; ask for less at a time, or try again later",

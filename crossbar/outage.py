@@ -15,6 +15,8 @@ from .errors import StoreUnavailable
 
 logger = logging.getLogger("crossbar")
 
+AWAY = "datastore_unreachable"
+"""The word of requests that fail because the store is away."""
 TOLD_EVERY = 10.0
 """Seconds between two lines of one sort, and without a failure after which it counts as over."""
 _MOST_SORTS = 20
@@ -29,7 +31,7 @@ class Outage:
         self._told: dict[str, float] = {}
         self._failed = self._untold = 0
         self._first = self._last = 0.0
-        self._looks_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
 
     def met(self, error: StoreUnavailable, request_id: str) -> None:
         """A request has failed because the store is away."""
@@ -47,21 +49,23 @@ class Outage:
             logger.error("store: %s (request %s%s)", sort, request_id, more)
             self._told[sort] = now
             self._untold = 0
-        if now > self._looks_at:  # NOTE: a look of a loop that was closed never comes
-            self._look_later()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._every, self._look)
 
-    def _look_later(self) -> None:
-        self._looks_at = self._clock() + self._every
-        asyncio.get_running_loop().call_later(self._every, self._look)
+    def stop(self) -> None:
+        """Forget what was met, and tell no more of it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._told.clear()
+        self._failed = self._untold = 0
 
     def _look(self) -> None:
         """See whether it is over."""
-        if not self._failed:
+        quiet = self._clock() - self._last
+        if quiet < self._every:
+            self._timer = asyncio.get_running_loop().call_later(self._every - quiet, self._look)
             return
-        if self._clock() - self._last < self._every:
-            self._look_later()
-            return
-        told = "store: no request has failed for %g seconds, after %d that did within %.1f"
+        told = "store: no request has failed for %g seconds; before that, %d failed in %.1f seconds"
         logger.info(told, self._every, self._failed, self._last - self._first)
-        self._told.clear()
-        self._failed = self._untold = 0
+        self.stop()

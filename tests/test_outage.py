@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
@@ -76,30 +77,54 @@ async def test_the_end_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert [] == lines(caplog, "INFO")
     clock.now += 1
     await until(lambda: lines(caplog, "INFO"))
-    assert ["no request has failed for 0.01 seconds, after 3 that did within 3.0"] == lines(caplog, "INFO")
+    assert ["no request has failed for 0.01 seconds; before that, 3 failed in 3.0 seconds"] == lines(caplog, "INFO")
     outage.met(AWAY, "four")
     assert "the store: no primary can be reached (request four)" == lines(caplog)[-1]
 
 
-def test_a_loop_that_was_closed(caplog: pytest.LogCaptureFixture) -> None:
-    """An outage that began in a loop that is gone ends in another one."""
+async def test_one_look_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many fail, and for however long, one timer waits for the end."""
+    clock, armed = Clock(), list[Callable[[], None]]()
+    loop = asyncio.get_running_loop()
+
+    def arm(seconds: float, call: Callable[[], None]) -> asyncio.Handle:
+        armed.append(call)
+        return loop.call_soon(lambda: None)
+
+    monkeypatch.setattr(loop, "call_later", arm)
+    outage = Outage(clock=clock)
+    for _ in range(30):
+        for _ in range(50):
+            outage.met(AWAY, "r")
+            clock.now += 0.25
+        assert 1 == len(armed)
+        armed.pop()()
+    assert 1 == len(armed)
+
+
+async def test_one_that_is_stopped_tells_nothing_more(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes after that is a new outage."""
     caplog.set_level("INFO")
-    clock = Clock()
-    outage = Outage(0.01, clock)
+    outage = Outage(0.01)
+    outage.met(AWAY, "one")
+    outage.stop()
+    await asyncio.sleep(0.05)
+    assert ["the store: no primary can be reached (request one)"] == lines(caplog)
+    outage.met(AWAY, "two")
+    await until(lambda: lines(caplog, "INFO"))
+    assert ["no request has failed for 0.01 seconds; before that, 1 failed in 0.0 seconds"] == lines(caplog, "INFO")
 
-    async def failed() -> None:
-        outage.met(AWAY, "r")
 
-    async def over() -> None:
-        outage.met(AWAY, "r")
-        clock.now += 1
-        await until(lambda: lines(caplog, "INFO"))
-
-    asyncio.run(failed())
-    clock.now += 0.005
-    asyncio.run(failed())
-    clock.now += 1
-    asyncio.run(over())
+async def test_an_application_that_stops(caplog: pytest.LogCaptureFixture) -> None:
+    """It has nothing more to tell, nor anything that waits to."""
+    app = Crossbar(Settings(log=Log(access=False)))
+    await app.start()
+    app.outage.met(AWAY, "one")
+    await app.stop()
+    assert app.outage._timer is None
+    app.outage.met(AWAY, "two")
+    assert 2 == len(lines(caplog))
+    app.outage.stop()
 
 
 class Gone(MemoryStore):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from . import Change, Delete, Insert, Keep, Replace
@@ -13,18 +12,19 @@ class Versions:
 
     def __init__(self) -> None:
         self._all = 0
-        self._kinds: Counter[str] = Counter()
+        self._kinds: dict[str, int] = {}
         self._renewed = 0
 
     def of(self, kinds: Sequence[str]) -> int:
         """The version of these kinds together, or of everything if none is named."""
         # NOTE: none of the addends ever shrinks, so the sum is another one as soon as one of them is.
-        return self._renewed + (sum([self._kinds[kind] for kind in kinds]) if kinds else self._all)
+        return self._renewed + (sum([self._kinds.get(kind, 0) for kind in kinds]) if kinds else self._all)
 
     def wrote(self, kinds: Iterable[str]) -> None:
         """Something was written: documents of these kinds, if any."""
         self._all += 1
-        self._kinds.update(kinds)
+        for kind in kinds:
+            self._kinds[kind] = self._kinds.get(kind, 0) + 1
 
     def renew(self) -> None:
         """Anything may have been written, by anybody."""

@@ -33,11 +33,14 @@ _FIRST = (SYSTEM.name, ACCOUNTS.name)
 
 
 class Imported(NamedTuple):
-    """What an import led to: the documents of the archive that the store holds, those put there now, and the rest."""
+    """What an import led to: the documents of the archive that the store holds, those put there now, and the rest.
+
+    `restored` is None if the store was lost on the way, and nobody knows which of them were there already.
+    """
 
     manifest: Manifest
     documents: int
-    restored: int
+    restored: int | None
     expired: int
     blobs: int
 
@@ -78,7 +81,8 @@ async def import_archive(
         await work.run()
         checked = await check_store(archive, store, clock, tell, patience)
         await patience(work.marker.remove)
-        return Imported(archive.manifest, checked.documents, work.restored, checked.expired, checked.blobs)
+        restored = None if patience.tried else work.restored
+        return Imported(archive.manifest, checked.documents, restored, checked.expired, checked.blobs)
     finally:
         archive.close()
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from ..errors import DocumentMissing, RevisionConflict, StoreError, UniqueConflict
+from ..errors import DocumentMissing, RevisionConflict, UniqueConflict
 from ..keys import SYSTEM
 from ..stores import Delete, Document, Insert, Query, Replace, Store
 from .manifest import ArchiveError
@@ -32,7 +32,8 @@ class Marker:
         self._clock = clock
         self._document: Document | None = None
         self._kept = time.monotonic()
-        self._unsure = False
+        # What is being written, until it is known whether it was.
+        self._tried: dict[str, list[int]] | None = None
         self.places: dict[str, tuple[int, int]] = {}
 
     async def find(self) -> None:
@@ -50,13 +51,13 @@ class Marker:
         ArchiveError if another process imports the same archive.
         """
         self.places[kind] = place, count
-        if self._document is not None and not self._unsure and time.monotonic() - self._kept < _EVERY:
+        if self._document is not None and self._tried is None and time.monotonic() - self._kept < _EVERY:
             return
-        if self._unsure:
-            self._document = await self._store.get("", SYSTEM.name, self._id)
-            self._unsure = False
+        if self._tried is not None:
+            await self._look()
         now = int(self._clock())
         body = {"places": self.places}
+        self._tried = {name: [*each] for name, each in self.places.items()}
         try:
             if self._document is None:
                 document = replace(Document.of("", SYSTEM.name, self._id, body, now), expires=now + _FORGET)
@@ -65,11 +66,18 @@ class Marker:
                 document = replace(self._document.with_data(body), expires=now + _FORGET)
                 (self._document,) = await self._store.write([Replace(document)])
         except (UniqueConflict, RevisionConflict, DocumentMissing):
-            raise ArchiveError("another process imports this archive into the same store: wait for it") from None
-        except StoreError:
-            self._unsure = True
-            raise
+            raise _another() from None
+        self._tried = None
         self._kept = time.monotonic()
+
+    async def _look(self) -> None:
+        """Learn whether what was tried last was written: ArchiveError if something else was."""
+        found, before = await self._store.get("", SYSTEM.name, self._id), self._document
+        if (found and found.revision) != (before and before.revision) and (
+            found is None or found.data()["places"] != self._tried
+        ):
+            raise _another()
+        self._document = found
 
     async def remove(self) -> None:
         """Take it away, now that all is there."""
@@ -77,6 +85,10 @@ class Marker:
             return
         with suppress(DocumentMissing):  # Another process was done with the same a moment before.
             await self._store.write([Delete("", SYSTEM.name, self._id, purge=True)])
+
+
+def _another() -> ArchiveError:
+    return ArchiveError("another process imports this archive into the same store: wait for it")
 
 
 async def unfinished(store: Store) -> list[str]:

@@ -24,6 +24,8 @@ class Patience:
         self._seconds = seconds
         self._waits = waits
         self._waiting = 0
+        self.tried = False
+        """Whether anything was done again."""
 
     async def __call__(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` returns, in the end; what it raised last, if the store is not there in time."""
@@ -38,6 +40,7 @@ class Patience:
                         self._begin(error)
                     if monotonic() + _PAUSE >= until:
                         raise
+                self.tried = True
                 await asyncio.sleep(_PAUSE)
         finally:
             self._waiting -= until is not None

@@ -84,14 +84,14 @@ class Courier:
                     await self._awake.wait()
             self._awake.clear()
             try:
-                if clock() >= self._around_at:
+                if around := clock() >= self._around_at:
                     self._around_at = clock() + self._options.poll
                     await self._look_around()
-                    if self._complains_at:
-                        self._complains_at = 0.0
-                        logger.info("deliveries go on")
                 while await self._look():
                     pass
+                if around and self._complains_at:
+                    self._complains_at = 0.0
+                    logger.info("deliveries go on")
             except CrossbarError as error:
                 self._complain(error, clock())
             except Exception:

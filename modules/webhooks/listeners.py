@@ -85,8 +85,9 @@ class Listeners:
         known = self._known.get(account_id)
         if known is None:
             stamp = self._stamp
-            rows = await self._store.page(Query(account_id, WEBHOOKS, limit=AT_ONCE, full=True))
-            switched_on = [body for body in rows.parsed() if body.get("enabled", True) is not False]
+            # NOTE: a page may come from a member that is behind, and be remembered as what belongs to this stamp.
+            found = await self._store.find(Query(account_id, WEBHOOKS, limit=AT_ONCE, full=True))
+            switched_on = [body for each in found if (body := each.data()).get("enabled", True) is not False]
             known = tuple([Listener.read(account_id, body) for body in switched_on])
             # NOTE: what was asked for before somebody else saw a newer stamp may be old; it is not kept.
             if stamp == self._stamp:
@@ -96,7 +97,7 @@ class Listeners:
     async def _refresh(self) -> None:
         """Forget everything if a webhook has changed."""
         # NOTE: a webhook counts for what is written after it, through whichever process; late versions do not do here.
-        version = None if self._store.lag else self._store.version(STAMPS.name, WEBHOOKS)
+        version = None if self._store.lag else self._store.version(STAMPS.name)
         now = time.monotonic()
         aged = now - self._read > _AGE
         if version is not None and version == self._version and not aged:

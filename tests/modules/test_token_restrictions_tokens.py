@@ -54,6 +54,15 @@ async def test_frozen_at_login(world: World) -> None:
     assert 201 == await status(await login(world), "PUT", "/account/echo")
 
 
+async def test_a_basic_credential_has_the_latest(world: World) -> None:
+    """It is no token, in which they are frozen: the next request after a change has what they are then."""
+    field = b64encode(f"{world.customer}:{MD5}".encode()).decode()
+    client = Client(world.app, headers={"authorization": f"Basic {field}"})
+    for allowed in (True, False, True):
+        await restrict(world, {} if allowed else everyone(READ))
+        assert [201 if allowed else 403] * 2 == [await status(client, "PUT", "/account/echo") for _ in range(2)]
+
+
 async def test_the_token_shows_them(world: World) -> None:
     """They are a claim of the token, and `token_auth` shows them; a token without has no such claim."""
     await restrict(world, everyone(READ))

@@ -110,9 +110,9 @@ class Slow(MemoryStore):
         self.barred: asyncio.Event | None = None
         self.reading = asyncio.Event()
 
-    async def page(self, query: Query) -> Any:
+    async def find(self, query: Query) -> Any:
         """Read at once, and answer when that is allowed."""
-        found = await super().page(query)
+        found = await super().find(query)
         if self.barred is not None:
             self.reading.set()
             await self.barred.wait()
@@ -162,6 +162,26 @@ async def test_an_import_is_noticed_after_a_while(
     assert [("device", "doc_created")] == receiver.events
 
 
+class Late(MemoryStore):
+    """A store that learns late of what other processes have written."""
+
+    lag = 0.5
+
+    def version(self, *kinds: str) -> int | None:
+        """As if nobody had written anything."""
+        return 1
+
+
+async def test_a_store_that_learns_late(clock: Clock, receiver: Receiver) -> None:
+    """A webhook counts for what is written after it, through whichever process it was made."""
+    async with at_home(Late(clock), clock) as home:
+        await home.device("Before")
+        await home.hook(receiver)
+        await home.device("After")
+        await until(lambda: receiver.received)
+        assert [("device", "doc_created")] == receiver.events
+
+
 class Counting(MemoryStore):
     """A store that counts what it is asked, and cannot tell which kinds were written."""
 
@@ -177,11 +197,6 @@ class Counting(MemoryStore):
         """Take down the kind."""
         self.asked.append(f"get {kind}")
         return await super().get(tenant, kind, id)
-
-    async def page(self, query: Query) -> Any:
-        """Take down the kind."""
-        self.asked.append(f"page {query.kind}")
-        return await super().page(query)
 
     async def find(self, query: Query) -> list[Any]:
         """Take down the kind."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from crossbar.settings import MongoSettings
+from crossbar.stores import Kind, Query
 from crossbar.stores.mongo import MongoStore
 from crossbar.testing import Client, World, small_world
 from tests.modules.tools import settings
@@ -74,3 +76,26 @@ async def test_requests_after_a_user_was_written(costs: Costs) -> None:
     known = (await costs.ask("GET", "devices"))[1]
     assert (["find d_devices", "find d_revoked_tokens", "find d_users"], "find d_devices") == (sorted(known), known[-1])
     assert ["find d_devices"] == (await costs.ask("GET", "devices"))[1]
+
+
+async def test_which_member_is_asked(mongo_database: str, commands: Commands) -> None:
+    """Listings and counts may come from any; what the server looks up for itself comes from the primary."""
+    store = MongoStore(mongo_database, MongoSettings(read_preference="secondaryPreferred"))
+    await store.open([Kind("notes")])
+    asked: dict[str, set[str]] = {}
+    query = Query("acme", "notes")
+    questions: dict[str, Callable[[], Awaitable[object]]] = {
+        "page": lambda: store.page(query),
+        "count": lambda: store.count(query),
+        "find": lambda: store.find(query),
+        "get": lambda: store.get("acme", "notes", "n1"),
+    }
+    for name, ask in questions.items():
+        before = len([*commands])
+        await ask()
+        sent = [each.whole for each in [*commands][before:] if each.collection == "d_notes"]
+        assert sent
+        asked[name] = {each.get("$readPreference", {}).get("mode", "primary") for each in sent}
+    anywhere, primary = {"secondaryPreferred"}, {"primary"}
+    assert {"page": anywhere, "count": anywhere, "find": primary, "get": primary} == asked
+    await store.close()

@@ -81,29 +81,53 @@ async def test_an_election_is_waited_for(watched: Watched) -> None:
 
 
 async def test_an_outage_is_not(watched: Watched) -> None:
-    """Everybody is refused from then on, and nobody as soon as a server is there."""
+    """Nearly everybody is refused from then on, and nobody as soon as a server is there."""
     assert not watched.asked(NOBODY)
-    assert watched.asked(NOBODY, later=GONE_FOR)
-    assert watched.asked(Topology([]), later=600)
+    assert not watched.asked(NOBODY, later=GONE_FOR - 0.5)
+    assert not watched.asked(NOBODY, later=0.5)  # who has the driver look
+    assert watched.asked(NOBODY)
+    assert watched.asked(Topology([]), later=1)
     assert not watched.asked(BOTH)
     assert not watched.asked(NOBODY)
 
 
+async def test_somebody_waits_all_the_same(watched: Watched) -> None:
+    """One in two seconds, since the driver looks more often for a server while somebody waits."""
+    for _ in range(3):
+        assert not watched.asked(NOBODY, later=GONE_FOR - 0.5)
+    let_in = [not watched.asked(NOBODY, later=0.5) for _ in range(40)]
+    assert [False, False, False, True] * 10 == let_in
+
+
+async def test_what_was_known_long_ago_is_old(watched: Watched) -> None:
+    """Who asks after a while finds an election, for all that is known, though the last one found an outage."""
+    assert gone(watched, NOBODY, lists=True)
+    for later in (GONE_FOR, 0.5, GONE_FOR - 1):
+        assert not watched.asked(NOBODY, later=later, lists=True)
+    assert gone(watched, NOBODY, lists=True)
+
+
+def gone(watched: Watched, topology: Topology, *, lists: bool = False) -> str:
+    """Why a question is refused when there has been nobody for it for a while, "" if it is not."""
+    for later in (0, GONE_FOR - 0.5, 0.5):
+        watched.asked(topology, later=later, lists=lists)
+    return watched.asked(topology, lists=lists)
+
+
 async def test_who_lists_needs_no_primary(watched: Watched) -> None:
     """Where members may be listed from, each sort of question has its own servers to wait for."""
-    for lists in (False, True):
-        assert not watched.asked(LISTS, lists=lists)
-    assert watched.asked(LISTS, later=GONE_FOR)
-    assert not watched.asked(LISTS, lists=True)
-    assert not watched.asked(NOBODY, lists=True)
-    assert watched.asked(NOBODY, later=GONE_FOR, lists=True)
+    assert gone(watched, LISTS).endswith(": no primary can be reached")
+    assert not gone(watched, LISTS, lists=True)
+    assert gone(watched, NOBODY, lists=True).endswith(
+        ": no server for readPreference=secondaryPreferred can be reached"
+    )
 
 
 async def test_who_lists_from_the_primary_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is what is set unless somebody says otherwise."""
+    """That is what is set unless somebody says otherwise; then both sorts of questions know the same."""
     watched = Watched(monkeypatch)
-    assert not watched.asked(LISTS, lists=True)
-    assert watched.asked(LISTS, later=GONE_FOR, lists=True)
+    assert gone(watched, LISTS, lists=True).endswith(": no primary can be reached")
+    assert watched.asked(LISTS)
 
 
 async def test_what_was_heard_is_told(watched: Watched) -> None:
@@ -113,6 +137,5 @@ async def test_what_was_heard_is_told(watched: Watched) -> None:
         ("b", 2): None,
         ("c", 3): "c:3: no answer, Timeout: 3s",
     }
-    watched.asked(NOBODY)
-    told = watched.asked(Topology([], faults), later=GONE_FOR)
+    told = gone(watched, Topology([], faults))
     assert told.endswith(": no primary can be reached (a:1: refused; c:3: no answer)"), told

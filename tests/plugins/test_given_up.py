@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
+import pytest
+
+from crossbar import Context, Json
 from crossbar.testing import scope_of
 
 from .test_overdue import LONG, SECOND, Stubborn, clock, serve
@@ -29,10 +33,21 @@ async def test_it_is_given_up_once(make: Maker, clock: Ahead) -> None:
     assert ["http.response.start", "http.response.body"] == [message["type"] for message in sent]
 
 
-async def test_it_ends_while_it_is_answered_for(make: Maker, clock: Ahead) -> None:
+class Failing(Stubborn):
+    """One that fails in the end, with what passes through to the host."""
+
+    async def find(self, ctx: Context) -> Json:
+        """Go on and on, and fail."""
+        await super().find(ctx)
+        raise LookupError
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["ends", "fails"])
+async def test_it_ends_while_it_is_answered_for(make: Maker, clock: Ahead, fails: bool) -> None:
     """For a server a request is over with its task, so that waits until the answer in its place has gone out."""
-    stubborn, gate, sending, sent = Stubborn(), asyncio.Event(), asyncio.Event(), list[Any]()
-    world = await make.world(SECOND, endpoints=[stubborn])
+    stubborn = Failing() if fails else Stubborn()
+    gate, sending, sent = asyncio.Event(), asyncio.Event(), list[Any]()
+    world = await make.world(SECOND, endpoints=[stubborn], propagate=(LookupError,))
 
     async def receive() -> Any:
         await asyncio.Event().wait()
@@ -55,5 +70,6 @@ async def test_it_ends_while_it_is_answered_for(make: Maker, clock: Ahead) -> No
     await asyncio.wait({serving}, timeout=0.1)
     assert not serving.done()
     gate.set()
-    await serving
+    with pytest.raises(LookupError) if fails else nullcontext():
+        await serving
     assert ["http.response.start", "http.response.body"] == sent

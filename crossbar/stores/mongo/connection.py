@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -42,7 +41,8 @@ from .turns import Turns
 ANSWER_WITHIN = 1.4
 """Seconds in which a server answers, or counts as lost."""
 GONE_FOR = 3.0
-"""Seconds without a server after which nobody waits for one any more."""
+"""Seconds without a server after which nobody waits for one any more, but for somebody now and then."""
+_TRIED_EVERY = 2.0
 _LOOK_EVERY = 0.1
 _BYTES_WITHIN = 10.0
 # How many pieces of blobs are on their way at once.
@@ -59,12 +59,41 @@ logging.getLogger("pymongo").setLevel(logging.WARNING)
 Database = AsyncDatabase[dict[str, Any]]
 
 
-@dataclass(slots=True)
-class _Known:
-    """The last topology that had a server for some questions, and since when there has been none."""
+class _Servers:
+    """Whether there is a server for a way to read or write, as the driver knows it."""
 
-    topology: TopologyDescription | None = None
-    gone: float | None = None
+    def __init__(self, preference: _ServerMode) -> None:
+        self.preference = preference
+        self._topology: TopologyDescription | None = None
+        self._gone = self._asked = self._tried = float("-inf")
+
+    def are_gone(self, topology: TopologyDescription) -> bool:
+        """Whether nobody shall wait for one: there has been none for seconds, and somebody waits for it already."""
+        # PERF: the driver makes a new description with each heartbeat; most questions meet the one that is known.
+        if topology is self._topology:
+            return False
+        if topology.has_readable_server(self.preference):
+            self._topology = topology
+            return False
+        now = monotonic()
+        if self._topology is not None or now - self._asked >= GONE_FOR:
+            # It has just gone; or nobody has asked for a while, and what was known of it then is old.
+            self._topology, self._gone, self._tried = None, now, now
+        self._asked = now
+        if now - self._gone < GONE_FOR:
+            return False
+        if now - self._tried >= _TRIED_EVERY:
+            # NOTE: the driver looks for servers more often while somebody waits for one.
+            self._tried = now
+            return False
+        return True
+
+    @property
+    def sought(self) -> str:
+        """What messages call such a server."""
+        if self.preference.mongos_mode == "primary":
+            return "primary"
+        return f"server for readPreference={self.preference.mongos_mode}"
 
 
 class Connection:
@@ -93,7 +122,9 @@ class Connection:
         self.abandoned = Abandoned(self.database, ANSWER_WITHIN)
         self.server = ""
         self.sharded = False
-        self._known = (_Known(), _Known())
+        primary = _Servers(ReadPreference.PRIMARY)
+        shared = settings.read_preference == "primary"
+        self._servers = (primary, primary if shared else _Servers(self.lists.read_preference))
 
     async def begin(self) -> None:
         """Make sure that there is a server that can do what is needed; StoreUnavailable says what it lacks."""
@@ -116,38 +147,32 @@ class Connection:
         await self.client.close()
 
     def expect(self, *, lists: bool = False) -> None:
-        """StoreUnavailable if no server that can be asked has been there for seconds, so that nobody waits for one.
+        """StoreUnavailable if no server that can be asked has been there for seconds, so that few wait for one.
 
         PERF: an election is waited for; in an outage, whoever waits keeps what others need and is refused all the same.
         """
-        topology, known = self._topology(), self._known[lists]
-        # PERF: the driver makes a new description with each heartbeat; most questions meet the one that is known.
-        if topology is known.topology:
-            return
-        if topology.has_readable_server(self.lists.read_preference if lists else ReadPreference.PRIMARY):
-            known.topology, known.gone = topology, None
-        elif known.gone is None:
-            known.topology, known.gone = None, monotonic()
-        elif monotonic() - known.gone >= GONE_FOR:
-            raise self._absent()
+        servers = self._servers[lists]
+        if servers.are_gone(self.client.topology_description):
+            raise self._absent(servers)
 
-    def _topology(self) -> TopologyDescription:
-        return self.client.topology_description
+    def sought(self, *, lists: bool = False) -> str:
+        """What messages call a server that can be asked."""
+        return self._servers[lists].sought
 
-    def _absent(self) -> StoreUnavailable:
+    def _absent(self, servers: _Servers) -> StoreUnavailable:
         """That there is nobody to ask, with what was heard of each server last."""
-        servers = self._topology().server_descriptions().values()
-        heard = [_words(server.error) for server in servers if server.error is not None]
+        known = self.client.topology_description.server_descriptions().values()
+        heard = [_words(server.error) for server in known if server.error is not None]
         why = f" ({'; '.join(heard)})" if heard else ""
-        return StoreUnavailable(f"{self.address.name}: no primary can be reached{why}")
+        return StoreUnavailable(f"{self.address.name}: no {servers.sought} can be reached{why}")
 
     @asynccontextmanager
-    async def unless_lost(self, *, writes: bool = False) -> AsyncIterator[None]:
+    async def unless_lost(self, *, lists: bool = False) -> AsyncIterator[None]:
         """For what may take long: StoreUnavailable once it takes longer than an answer, and no server is there.
 
         The driver would look for one for as long as the whole may take.
         """
-        preference = ReadPreference.PRIMARY if writes else self.lists.read_preference
+        servers = self._servers[lists]
         loop, task, cancels = asyncio.get_running_loop(), asyncio.current_task(), 0
         assert task is not None
         before, looking = task.cancelling(), None
@@ -155,7 +180,7 @@ class Connection:
         def look() -> None:
             nonlocal looking, cancels
             looking = loop.call_later(_LOOK_EVERY, look)
-            if not self._topology().has_readable_server(preference):
+            if not self.client.topology_description.has_readable_server(servers.preference):
                 # NOTE: again and again, and so not with asyncio.timeout, since it may be swallowed; see `told`.
                 cancels += 1
                 task.cancel()
@@ -166,7 +191,7 @@ class Connection:
         except asyncio.CancelledError:
             if task.cancelling() - cancels > before or not cancels:
                 raise
-            raise self._absent() from None
+            raise self._absent(servers) from None
         finally:
             looking.cancel()
             for _ in range(cancels):
@@ -175,7 +200,7 @@ class Connection:
     @asynccontextmanager
     async def moving_bytes(self, *, writes: bool = False) -> AsyncIterator[None]:
         """For a piece of a blob: few at a time, so that documents get through, and with time for a slow network."""
-        async with self.unless_lost(writes=writes), self._writing if writes else self._reading:
+        async with self.unless_lost(lists=not writes), self._writing if writes else self._reading:
             with pymongo.timeout(_BYTES_WITHIN):
                 yield
 
@@ -204,10 +229,11 @@ _PREFERENCES: Mapping[str, _ServerMode] = {
 
 
 @contextmanager
-def told(name: str, *, writes: bool = False, quick: bool = False) -> Iterator[None]:
+def told(name: str, *, writes: bool = False, quick: bool = False, sought: str = "primary") -> Iterator[None]:
     """Have the driver's errors say what the port promises; `name` is what the store is called.
 
-    What is `quick` whatever there is to be found can only be late because the server is not well.
+    What is `quick` whatever there is to be found can only be late because the server is not well. `sought` is the sort
+    of server that can be asked.
     """
     task = asyncio.current_task()
     before, cancelled = task.cancelling() if task is not None else 0, False
@@ -217,7 +243,7 @@ def told(name: str, *, writes: bool = False, quick: bool = False) -> Iterator[No
         cancelled = True
         raise
     except (PyMongoError, BSONError) as error:
-        raise _told(name, error, writes, quick) from error
+        raise _told(name, error, writes, quick, sought) from error
     finally:
         # NOTE: `wait_for` of Python 3.11, on which the driver relies, now and then swallows that a task is cancelled.
         if task is not None and not cancelled and task.cancelling() > before:
@@ -227,12 +253,12 @@ def told(name: str, *, writes: bool = False, quick: bool = False) -> Iterator[No
 def _words(error: BaseException) -> str:
     """What the driver says, without what it adds of its settings and its state."""
     text = str(error)
-    for more in (", Timeout:", ", full error:", " (configured"):
+    for more in (", Timeout:", ", full error:", ", remaining timeout:", " (configured"):
         text = text.partition(more)[0]
     return " ".join(text.split())[:300]
 
 
-def _told(name: str, error: Exception, writes: bool, quick: bool) -> StoreError:
+def _told(name: str, error: Exception, writes: bool, quick: bool, sought: str) -> StoreError:
     why = _words(error)
     if isinstance(error, OperationFailure) and error.code in _NO_LOGIN:
         return StoreUnavailable(
@@ -253,5 +279,5 @@ def _told(name: str, error: Exception, writes: bool, quick: bool) -> StoreError:
     if isinstance(error, NetworkTimeout | ExecutionTimeout):
         return StoreUnavailable(f"{name}: no answer in time ({why})")
     if isinstance(error, ServerSelectionTimeoutError):
-        return StoreUnavailable(f"{name}: no primary can be reached ({why})")
+        return StoreUnavailable(f"{name}: no {sought} can be reached ({why})")
     return StoreUnavailable(f"{name}: {type(error).__name__}: {why}")

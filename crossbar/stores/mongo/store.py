@@ -136,7 +136,7 @@ class MongoStore(MongoWhole):
         """Up to `limit` documents of the listing as JSON, and where the next piece begins."""
         shelf = self._shelves[query.kind]
         shown = "body" if query.full or shelf.kind.summary is None else "summary"
-        found = await self._read(query, (shown, "key"), query.limit + 1)
+        found = await self._read(query, (shown, "key"), query.limit + 1, lists=True)
         rows, following = found[: query.limit], found[query.limit :]
         return Rows(
             ("\n" if query.lines else ",").join([row[shown] for row in rows]).encode(),
@@ -147,7 +147,7 @@ class MongoStore(MongoWhole):
         )
 
     async def find(self, query: Query) -> list[Document]:
-        """Up to `limit` whole documents of the listing."""
+        """Up to `limit` whole documents of the listing, as the primary has them."""
         shelf = self._shelves[query.kind]
         found = await self._read(query, _FIELDS, query.limit)
         return [shelf.document(query.tenant, record) for record in found]
@@ -160,8 +160,8 @@ class MongoStore(MongoWhole):
         if wanted is None:
             return 0
         connection = self._opened(lists=True)
-        with told(self.name), pymongo.timeout(self._read_seconds):
-            async with connection.unless_lost():
+        with told(self.name, sought=connection.sought(lists=True)), pymongo.timeout(self._read_seconds):
+            async with connection.unless_lost(lists=True):
                 return await count(query, wanted, connection.lists[shelf.collection])
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
@@ -232,15 +232,15 @@ class MongoStore(MongoWhole):
         self._connection.expect(lists=lists)
         return self._connection
 
-    async def _read(self, query: Query, fields: tuple[str, ...], most: int) -> list[Record]:
-        """The records of a listing, at most so many."""
+    async def _read(self, query: Query, fields: tuple[str, ...], most: int, *, lists: bool = False) -> list[Record]:
+        """The records of a listing, at most so many; from where clients' listings may come if it is one of those."""
         shelf = self._shelves[query.kind]
-        connection, wanted = self._opened(lists=True), asked(query, shelf, self._now())
+        connection, wanted = self._opened(lists=lists), asked(query, shelf, self._now())
         if wanted is None:
             return []
-        collection = connection.lists[shelf.collection]
-        with told(self.name), pymongo.timeout(self._read_seconds):
-            async with connection.unless_lost():
+        collection = (connection.lists if lists else connection.database)[shelf.collection]
+        with told(self.name, sought=connection.sought(lists=lists)), pymongo.timeout(self._read_seconds):
+            async with connection.unless_lost(lists=lists):
                 return [record async for record in records(query, wanted, collection, fields, most)]
 
     async def _alone(self, connection: Connection, change: Insert | Replace | Delete) -> list[Document | None]:

@@ -44,7 +44,7 @@ async def in_transaction(
     """
     transaction = _Transaction(connection, work, patience + changes * _FOR_EACH)
     try:
-        async with connection.unless_lost(writes=True), connection.turns.taken(locks, within):
+        async with connection.unless_lost(), connection.turns.taken(locks, within):
             return await transaction.carried_out(within)
     finally:
         if transaction.over:
