@@ -48,15 +48,12 @@ def command(folder: Path, store: str | None, config: str | None, wait: int, quie
 
     done = moved(settings, work, quiet=quiet)
     took = time.perf_counter() - began
-    where = f"{shown(settings.store.url)}, in {took:.1f} seconds"
-    there = 0
+    url, there = shown(settings.store.url), 0
     if done.restored is None:
-        echo(
-            f"{done.documents:>9,}  documents are in {where}; how many were before, is not known: it was lost meanwhile"
-        )
+        echo(f"{done.documents:>9,}  documents are in {url}, after {took:.1f} seconds; it was lost on the way")
     else:
         there = done.documents - done.restored
-        echo(f"{done.restored:>9,}  documents were put into {where}")
+        echo(f"{done.restored:>9,}  documents were put into {url}, in {took:.1f} seconds")
     for count, told in ((there, "were there already"), (done.expired, "have expired since, and were left out")):
         if count > 0:
             echo(f"{count:>9,}  {told}")

@@ -240,6 +240,10 @@ def test_a_store_that_is_lost_on_the_way(
     done = run(command, folder, "--store", url)
     assert (0, "crossbar: the store is lost; waiting for up to 60 seconds\n") == (done.exit_code, done.stderr)
     assert asked > 3
+    if command == "import":
+        assert re.match(
+            r" +29  documents are in sqlite:///\S+, after \d+\.\d seconds; it was lost on the way\n", done.stdout
+        )
 
 
 def test_a_disk_that_is_full(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
