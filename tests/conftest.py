@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from .mongo.fixtures import mongo_database as mongo_database
 from .mongo.fixtures import mongo_server as mongo_server
+from .mongo.fixtures import patient_mongo as patient_mongo
 from .mongo.fixtures import pytest_configure as pytest_configure
 from .mongo.fixtures import pytest_runtest_makereport as pytest_runtest_makereport
 from .mongo.fixtures import pytest_runtest_setup as pytest_runtest_setup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -137,6 +138,12 @@ def started(folder: Path, *options: str, **variables: str) -> Live:
         greeting += line
     url = next(line.split()[-1] for line in greeting.splitlines() if "API" in line).removesuffix("/v2")
     return Live(process, url, greeting, log)
+
+
+def logged(live: Live) -> list[str]:
+    """The lines of its log, but for those on a machine that stood still for a moment."""
+    lines = live.log.read_text().splitlines()
+    return [line for line in lines if not re.search("block(s|ed) all requests of this process", line)]
 
 
 def ended(live: Live) -> None:

@@ -18,7 +18,7 @@ from crossbar.settings import Server, Settings
 from crossbar.stores.memory import MemoryStore
 from tests.protocol.server import Served
 
-from .conftest import Invoke
+from .conftest import Invoke, logged
 from .gateway import PATIENCE, Gateway, Upstream, asked, connected, gateway, route, service, until, upstream
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
@@ -97,7 +97,7 @@ async def test_what_happens_when(behind: tuple[Upstream, Served], invoke: Invoke
             answer = await held
             assert (200, "/x/held") == (answer.status, answer.json["path"])
             assert 0 == await ended(live)
-        assert [] == [line for line in live.live.log.read_text().splitlines() if "INFO" not in line]
+        assert [] == [line for line in logged(live.live) if "INFO" not in line]
 
 
 @WORKERS
@@ -170,7 +170,7 @@ async def test_without_it(behind: tuple[Upstream, Served], invoke: Invoke, worke
         await refused(live)
         made.release()
         assert (200, 0) == ((await held).status, await ended(live))
-        said = [line.partition("crossbar: ")[2] for line in live.live.log.read_text().splitlines()]
+        said = [line.partition("crossbar: ")[2] for line in logged(live.live)]
         assert ["stopping"] * workers == said
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from crossbar.cli.hangup import Hangup
 
-from .conftest import Invoke, ended, started
+from .conftest import Invoke, ended, logged, started
 from .gateway import PATIENCE, Gateway, asked, gateway, route, service, until, upstream
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
@@ -28,7 +28,7 @@ def port() -> Iterator[int]:
 
 def told(live: Gateway) -> list[str]:
     """What the log says, without times and levels."""
-    return [line.partition("crossbar: ")[2] for line in live.live.log.read_text().splitlines()]
+    return [line.partition("crossbar: ")[2] for line in logged(live.live)]
 
 
 async def statuses(live: Gateway, path: str) -> set[int]:

@@ -44,6 +44,11 @@ def secret(uri: str) -> str:
     return urlsplit(uri).password or PASSWORD
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient(patient_mongo: None) -> None:
+    """Let servers take their time."""
+
+
 @pytest.fixture(scope="module")
 def demo_uri(mongo_server: Server, tiny: Recipe) -> Iterator[str]:
     """Give the URI of a database with a small demo in it."""

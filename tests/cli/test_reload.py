@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from crossbar.cli import admin
 from crossbar.cli.commands import crossbar
 
-from .conftest import Invoke
+from .conftest import Invoke, logged
 from .gateway import Gateway, ask, gateway, route, service, upstream
 
 KEYS = '[provider.partners]\nkeys = [{{ id = "acme", sha256 = "{}" }}]\n'
@@ -228,6 +228,5 @@ def test_from_no_gateway_to_one_and_back(ports: list[int], invoke: Invoke) -> No
         assert 0 == live.reload(base(ports))[0]
         assert ["one"] == names(live, "/x/1")
         live.live.stop()
-        lines = live.live.log.read_text().splitlines()
-        told = [line.partition("crossbar: ")[2] for line in lines]
+        told = [line.partition("crossbar: ")[2] for line in logged(live.live)]
         assert [*["reload: a new configuration is in force"] * 3, "stopping"] == told

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 
 from tests.protocol.server import Served
 
-from .conftest import Invoke
+from .conftest import Invoke, logged
 from .gateway import PATIENCE, Gateway, Load, Told, asked, connected, gateway, route, service, until, upstream
 
 RELOADS = 100
@@ -109,7 +109,7 @@ async def test_a_hundred_reloads(upstreams: list[Served], invoke: Invoke) -> Non
                 assert targets == {f"http://127.0.0.1:{upstreams[0].port}"}
             await until(lambda: not old.connections)
         live.live.stop(signal.SIGTERM)
-        assert [] == [line for line in live.live.log.read_text().splitlines() if "INFO" not in line]
+        assert [] == [line for line in logged(live.live) if "INFO" not in line]
 
 
 async def all_answer(live: Gateway, configuration: str) -> None:

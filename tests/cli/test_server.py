@@ -18,7 +18,7 @@ from crossbar.cli.trial import demo_greeting
 from crossbar.settings import Dialects, Realm
 from crossbar.stores.memory import MemoryStore
 
-from .conftest import AT_ONCE, Invoke, Live, ended, started
+from .conftest import AT_ONCE, Invoke, Live, ended, logged, started
 
 FACTS = ("memory:", "no limits", 3, (), 1)
 LOGIN = ("token", "--account", "demo", "--user", "admin", "--password-stdin")
@@ -206,7 +206,7 @@ def test_a_signal_stops_an_idle_server_at_once(
         assert 0 == invoke("call", "GET", "livez", "--url", live.url).exit_code
         assert live.stop(number) < AT_ONCE
         assert 0 == live.process.returncode
-        assert {"stopping"} >= {line.partition("crossbar: ")[2] for line in live.log.read_text().splitlines()}
+        assert {"stopping"} >= {line.partition("crossbar: ")[2] for line in logged(live)}
     finally:
         ended(live)
 

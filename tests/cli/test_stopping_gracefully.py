@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .conftest import AT_ONCE, Live, ended, started
+from .conftest import AT_ONCE, Live, ended, logged, started
 
 MODULES = """
 import asyncio
@@ -156,7 +156,7 @@ def test_what_runs_is_finished(start: Start, workers: int) -> None:
     assert b" ".join(b"%d" % n for n in range(30)) == stream.strip()
     assert (True, True) == (answer.startswith(b"HTTP/1.1 201"), b'"sent":"slowly"' in answer)
     assert 0 == live.process.wait(30)
-    said = [line.partition("crossbar: ")[2] for line in live.log.read_text().splitlines()]
+    said = [line.partition("crossbar: ")[2] for line in logged(live)]
     assert {"stopping"} == {*said}
 
 

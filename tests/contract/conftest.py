@@ -15,6 +15,11 @@ from tests.mongo.servers import fresh_database, shared
 from .documents import KINDS, Clock, LoadingStore
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient(patient_mongo: None) -> None:
+    """Let servers take their time."""
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

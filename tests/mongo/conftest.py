@@ -10,6 +10,11 @@ import pytest
 from .listening import Commands
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient(patient_mongo: None) -> None:
+    """Let servers take their time."""
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

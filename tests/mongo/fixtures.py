@@ -11,6 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from .servers import Server
 
+PATIENCE = 20.0
+"""Seconds that a server may take where it is not about that."""
+
 # PERF: every run of the tests imports this file, so it leaves the driver to those that need it.
 
 
@@ -32,6 +35,25 @@ def mongo_database(mongo_server: Server) -> Iterator[str]:
 
     with fresh_database(mongo_server) as uri:
         yield uri
+
+
+@pytest.fixture(scope="module")
+def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a server of MongoDB take its time, but for modules with `IMPATIENT`, which are about servers that do not.
+
+    Machines that run the tests stand still for a second now and then, and a store takes that for an outage.
+    """
+    if getattr(request.module, "IMPATIENT", False):
+        yield
+        return
+    from crossbar.stores.mongo import address, blobs, connection, overview, store, tallies, transactions
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (blobs, connection, overview, store, tallies, transactions):
+            patch.setattr(module, "ANSWER_WITHIN", PATIENCE)
+        for name in ("serverSelectionTimeoutMS", "connectTimeoutMS"):
+            patch.setitem(address._DEFAULTS, name, round(1000 * PATIENCE))
+        yield
 
 
 def pytest_configure(config: pytest.Config) -> None:

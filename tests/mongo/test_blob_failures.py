@@ -20,6 +20,8 @@ from ..contract.documents import Clock, document, insert
 from .lines import WAIT, opened, outcome, together
 from .servers import Server, failpoint, with_options
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 NAME = "blobs"
 LATE = 15 * 60
 """Seconds after which a write that got no answer does not arrive any more."""

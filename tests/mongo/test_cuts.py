@@ -18,6 +18,8 @@ from .cutting import Cutting, Direction, How
 from .lines import WAIT, Line, lines_to, opened, outcome, repeat_alike, soon, there, together
 from .servers import Server
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 PLACES = (0, 1, 15, 16, 40, 0.3, 0.6, 0.9, -1, 1.0)
 """Where to cut: after so many bytes, or so much of all that went that way when nothing was cut."""
 SEEDS = (1,)

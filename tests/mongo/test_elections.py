@@ -18,6 +18,8 @@ from ..contract.documents import device, devices, document, ids, insert
 from .lines import WAIT, back, opened, outcome, soon, there, together
 from .servers import Server, with_options
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 WRITERS = 8
 
 

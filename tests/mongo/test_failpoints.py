@@ -19,6 +19,8 @@ from ..contract.documents import device, devices, ids, insert
 from .lines import WAIT, back, opened, outcome, repeat_alike, soon, there
 from .servers import Server, failpoint, with_options
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 NAME = "failing"
 """What the clients of these tests call themselves, so that nobody else is harmed."""
 

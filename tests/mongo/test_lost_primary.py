@@ -24,6 +24,8 @@ from .lines import SOON, WAIT, Line, back, line_to, opened, outcome, soon, there
 from .servers import Server, differs, failpoint, told, with_database
 from .standin import Standin, standin
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 BLOB = content(600_000)
 
 

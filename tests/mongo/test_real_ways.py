@@ -21,6 +21,8 @@ from tests.contract.documents import KINDS, NOW, Clock, device, devices, insert
 from .listening import Commands
 from .servers import Server, failpoint
 
+IMPATIENT = True  # it is about servers that do not answer in time
+
 
 @pytest.fixture
 def clock() -> Clock:

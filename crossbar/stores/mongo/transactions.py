@@ -34,15 +34,16 @@ async def in_transaction(
     *,
     changes: int,
     within: float,
-    patience: float = ANSWER_WITHIN,
+    patience: float | None = None,
     locks: Sequence[str] = (),
 ) -> T:
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
     `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which
-    a server answers. Of those in this process that name the same `locks`, one after the other is let in.
+    a server answers, by default as usual. Of those in this process that name the same `locks`, one after the other is let in.
     """
-    transaction = _Transaction(connection, work, patience + changes * _FOR_EACH)
+    answer = ANSWER_WITHIN if patience is None else patience
+    transaction = _Transaction(connection, work, answer + changes * _FOR_EACH)
     try:
         async with connection.unless_lost(), connection.turns.taken(locks, within):
             return await transaction.carried_out(within)
