@@ -40,7 +40,8 @@ async def in_transaction(
     """What the work returns, which may be done more than once, and counts once: all of it or nothing.
 
     `changes` is how many it makes, `within` the seconds for which conflicts are tried again, `patience` those in which
-    a server answers, by default as usual. Of those in this process that name the same `locks`, one after the other is let in.
+    a server answers, if it may take more than usual. Of those in this process that name the same `locks`, one after the
+    other is let in.
     """
     answer = ANSWER_WITHIN if patience is None else patience
     transaction = _Transaction(connection, work, answer + changes * _FOR_EACH)
