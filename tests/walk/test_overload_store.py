@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +15,9 @@ from msgspec.structs import replace
 from crossbar import Document, Resource, Settings, app, watch
 from crossbar.errors import StoreOverdue
 from crossbar.stores.sqlite import SqliteStore
-from crossbar.stores.sqlite.file import connect
 from crossbar.stores.sqlite.threads import Threads
 from crossbar.testing import NOW, World, small_world
+from tests.contract.hurrying import Lock
 
 from .test_idempotency import keyed, same
 from .tools import SETTINGS, ids, refused
@@ -62,19 +61,6 @@ def locked(world: World, path: Path) -> Iterator[None]:
     yield
     store._write_seconds = 30
     lock.free()
-
-
-class Lock:
-    """The write lock of a file in other hands."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection: sqlite3.Connection = connect(path, writes=True)
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def free(self) -> None:
-        """Give it back."""
-        self._connection.execute("COMMIT")
-        self._connection.close()
 
 
 async def test_a_file_that_somebody_locks(hasty: World, path: Path, caplog: pytest.LogCaptureFixture) -> None:
