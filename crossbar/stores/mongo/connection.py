@@ -36,6 +36,7 @@ from ...settings import MongoSettings
 from .abandoned import Abandoned
 from .address import Address
 from .turns import Turns
+from .waiting import put_right
 
 # NOTE: the driver looks for a server for half a second longer than it may.
 ANSWER_WITHIN = 1.4
@@ -55,6 +56,8 @@ _TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 
 # Below this level the driver logs its commands, with all that is in them.
 logging.getLogger("pymongo").setLevel(logging.WARNING)
+
+put_right()
 
 Database = AsyncDatabase[dict[str, Any]]
 
