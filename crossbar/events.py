@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
+from math import ceil
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("crossbar")
 
 _AT_ONCE = 0.05  # seconds; by then a source that cannot begin has said so
+_AGAIN = 0.25  # seconds after which what has not ended is cancelled again
 _UNWILLING = 5.0  # seconds that a source may take to end
 _ONE_LINE = dict.fromkeys(map(ord, "\0\r\n"))
 
@@ -73,11 +75,12 @@ async def close(source: AsyncIterator[object]) -> None:
 
 async def end(task: asyncio.Task[object], seconds: float = _UNWILLING) -> bool:
     """Cancel a task until it has ended, at most for so many seconds; whether it has."""
-    until = asyncio.get_running_loop().time() + seconds
-    while not task.done() and asyncio.get_running_loop().time() < until:
-        # NOTE: code that swallows its cancellation is cancelled again.
+    # NOTE: code that swallows its cancellation is cancelled again; as often on a machine that stands still for a while.
+    for _ in range(ceil(seconds / _AGAIN)):
+        if task.done():
+            break
         task.cancel()
-        await asyncio.wait({task}, timeout=0.25)
+        await asyncio.wait({task}, timeout=_AGAIN)
     if task.done() and not task.cancelled() and task.exception() is not None:
         logger.error("what was to end has failed instead", exc_info=task.exception())
     return task.done()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from crossbar import Context, Endpoint, Event, Forbidden, Json, Stream
 from crossbar.errors import CrossbarError
-from crossbar.events import server_sent
+from crossbar.events import end, server_sent
 from crossbar.testing import Client, scope_of
 
 from .tools import Maker, missing, until
@@ -256,3 +257,33 @@ async def test_a_server_that_raises_when_the_client_has_gone(
     headers = [(b"host", b"x"), (b"x-auth-token", (client.token or "").encode())]
     await client.app(scope_of("http", b"/v2/account/ticks", headers, method="GET"), receive, send)
     assert (True, "", 2) == (ticks.ended.is_set(), caplog.text, len(sent))
+
+
+# What ends a task.
+
+
+@pytest.mark.parametrize(("often", "ended"), [(0, True), (3, True), (4, False)])
+async def test_a_task_that_is_told_to_end_is_told_again(often: int, ended: bool) -> None:
+    """In a second it is cancelled four times, also on a machine that stands still for longer than that."""
+    told = 0
+
+    async def go_on() -> None:
+        nonlocal told
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                told += 1
+                if told > often:
+                    raise
+                if told == 1:
+                    time.sleep(1.1)  # noqa: ASYNC251 - it is the loop that is to stand still
+
+    task = asyncio.create_task(go_on())
+    await asyncio.sleep(0)
+    try:
+        assert (ended, ended, 1 + min(often, 3)) == (await end(task, 1), task.done(), told)
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.sleep(0)
