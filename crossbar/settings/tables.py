@@ -44,6 +44,7 @@ class MongoSettings(Options, frozen=True):
     read_concern: Literal["local", "majority", "linearizable"] = "majority"
     read_preference: Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"] = "primary"
     connections: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    answer_seconds: Annotated[float, Meta(ge=1, le=60)] = 1.4
     cache_seconds: Annotated[float, Meta(ge=0, le=1)] = 0.5
     create_indexes: bool = True
 

@@ -24,6 +24,7 @@ from crossbar.demo import Recipe, load_recipe
 from crossbar.demo.loading import load_demo
 from crossbar.settings import StoreSettings
 from crossbar.stores import Document, Replace
+from tests.mongo.fixtures import PATIENT
 
 AT_ONCE = 15.0
 """Seconds in which a server has ended that waits for nothing; its grace is more than that, unless it is told less."""
@@ -117,7 +118,8 @@ def demo_copy(demo_file: Path, tmp_path: Path) -> Path:
 def started(folder: Path, *options: str, **variables: str) -> Live:
     """Start a server, and return once it has said that it serves. It counts no requests, unless a variable says so."""
     log = folder / "log"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CROSSBAR")}
+    kept = [name for name in os.environ if not name.startswith("CROSSBAR") or name == PATIENT]
+    environment = {name: os.environ[name] for name in kept}
     environment |= {"CROSSBAR__RATE__ENABLED": "false"} | variables
     with log.open("w") as errors:
         process = subprocess.Popen(

@@ -18,6 +18,7 @@ from crossbar import Crossbar, Settings
 from crossbar.demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe
 from crossbar.demo.loading import load_demo
 from crossbar.settings import StoreSettings
+from tests.mongo.fixtures import PATIENT
 from tests.mongo.servers import Server, fresh_database
 
 from .conftest import Invoke, ended, started
@@ -89,7 +90,7 @@ def test_a_server_with_the_demo(demo_uri: str, tmp_path: Path, invoke: Invoke) -
 
 def test_developing(mongo_server: Server, mongo_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that it prints works, and what is saved is live."""
-    for name in [name for name in os.environ if name.startswith("CROSSBAR__")]:
+    for name in [name for name in os.environ if name.startswith("CROSSBAR__") and name != PATIENT]:
         monkeypatch.delenv(name)
     uri = with_password(mongo_server, mongo_database)
     dev = Dev(tmp_path, "--store", uri)

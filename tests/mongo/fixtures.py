@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from crossbar.settings import MongoSettings
+
     from .servers import Server
 
 PATIENCE = 20.0
 """Seconds that a server may take where it is not about that."""
+PATIENT = "CROSSBAR__STORE__MONGODB__ANSWER_SECONDS"
+"""The variable that says so to processes."""
 
 # PERF: every run of the tests imports this file, so it leaves the driver to those that need it.
 
@@ -41,18 +45,25 @@ def mongo_database(mongo_server: Server) -> Iterator[str]:
 def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a server of MongoDB take its time, but for modules with `IMPATIENT`, which are about servers that do not.
 
-    Machines that run the tests stand still for a second now and then, and a store takes that for an outage.
+    Machines that run the tests stand still for a second now and then, and a store takes that for an outage. It holds
+    for stores of this process, and for processes that get the variable.
     """
     if getattr(request.module, "IMPATIENT", False):
         yield
         return
-    from crossbar.stores.mongo import address, blobs, connection, overview, store, tallies, transactions
+    from msgspec.structs import replace
+
+    from crossbar.settings import MongoSettings
+    from crossbar.stores.mongo import MongoStore
+
+    begin = MongoStore.__init__
+
+    def patiently(store: MongoStore, url: str, settings: MongoSettings | None = None, **more: Any) -> None:
+        begin(store, url, replace(settings or MongoSettings(), answer_seconds=PATIENCE), **more)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (blobs, connection, overview, store, tallies, transactions):
-            patch.setattr(module, "ANSWER_WITHIN", PATIENCE)
-        for name in ("serverSelectionTimeoutMS", "connectTimeoutMS"):
-            patch.setitem(address._DEFAULTS, name, round(1000 * PATIENCE))
+        patch.setattr(MongoStore, "__init__", patiently)
+        patch.setenv(PATIENT, str(PATIENCE))
         yield
 
 

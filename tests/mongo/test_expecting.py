@@ -91,6 +91,15 @@ async def test_an_outage_is_not(watched: Watched) -> None:
     assert not watched.asked(NOBODY)
 
 
+async def test_an_outage_of_patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they wait for longer, they are refused after twice that, so that none of them is for what it outlasts."""
+    watched = Watched(monkeypatch, answer_seconds=15.0)
+    assert not watched.asked(NOBODY)
+    for later in (10, 10, 9.5, 0.5):
+        assert not watched.asked(NOBODY, later=later)
+    assert watched.asked(NOBODY)
+
+
 async def test_somebody_waits_all_the_same(watched: Watched) -> None:
     """One in two seconds, since the driver looks more often for a server while somebody waits."""
     for _ in range(3):

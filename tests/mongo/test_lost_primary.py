@@ -14,7 +14,7 @@ import pytest
 from crossbar.errors import StoreUnavailable
 from crossbar.settings import MongoSettings
 from crossbar.stores import Delete, Guard, Insert, Replace, Store
-from crossbar.stores.mongo import MongoStore, blobs, connection
+from crossbar.stores.mongo import MongoStore, blobs
 from crossbar.testing import Client, World, small_world
 
 from ..contract.blobs import content, finished, noted
@@ -86,10 +86,28 @@ async def test_everything_is_refused_soon(line: Line, lose: Callable[[Cutting], 
     assert "unavailable" not in said
 
 
+@pytest.mark.parametrize("lose", [Cutting.stall, refused], ids=["black hole", "refused"])
+async def test_patience(mongo_server: Server, mongo_database: str, lose: Callable[[Cutting], None]) -> None:
+    """With a larger `answer_seconds`, what would be refused by default is done once the server is back."""
+    patient = MongoSettings(answer_seconds=WAIT)
+    async with line_to(mongo_server.address, mongo_database, settings=patient, read_seconds=WAIT) as line:
+        store = line.store
+        await insert(store, device("d1"))
+        blob = await noted(store, BLOB)
+        lose(line.proxy)
+        asking = [asyncio.ensure_future(outcome(ask())) for ask in await all_sorts(store, blob, "late")]
+        done, _ = await asyncio.wait(asking, timeout=2.5)
+        assert not done
+        await line.proxy.heal()
+        said = {*await asyncio.gather(*asking)}
+        assert {"done"} == said - {"UniqueConflict", "DocumentMissing", "RevisionConflict"}
+
+
 async def test_nobody_waits_in_an_outage(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once no server has been there for a while, everything is refused without looking for one, until there is one."""
-    monkeypatch.setattr(connection, "GONE_FOR", 0.0)
     store = line.store
+    for servers in store._opened()._servers:
+        monkeypatch.setattr(servers, "_gone_for", 0.0)
     refused(line.proxy)
     asks: list[Callable[[], Awaitable[Any]]]
     asks = [lambda: store.get("acme", "devices", "d1"), lambda: store.page(devices()), store.health]
@@ -268,9 +286,9 @@ async def ready(world: World) -> int:
 
 async def test_a_slow_reader_may_take_its_time(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     """A download outlives every limit of the store: between two pieces nothing is under way."""
-    monkeypatch.setattr("crossbar.stores.mongo.connection.ANSWER_WITHIN", 1)
-    monkeypatch.setattr("crossbar.stores.mongo.connection._BYTES_WITHIN", 1)
     store, whole = line.store, content(12 * blobs.CHUNK)
+    monkeypatch.setattr(store._opened(), "answers_within", 1)
+    monkeypatch.setattr("crossbar.stores.mongo.connection._BYTES_WITHIN", 1)
     blob = await noted(store, whole)
     got = bytearray()
     async for piece in store.read_blob("acme", blob.id):

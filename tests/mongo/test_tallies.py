@@ -17,6 +17,7 @@ from crossbar.stores.mongo.preparing import make_indexes
 from crossbar.stores.mongo.tallies import COLLECTION, INDEXES, MongoTallies
 
 from ..boards import ONCE, Board, Machine, told
+from .fixtures import PATIENCE
 from .listening import Commands
 from .servers import Server, differs, failpoint, with_options
 
@@ -41,7 +42,7 @@ async def database(mongo_database: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def tallies(database: Database) -> MongoTallies:
     """Give the notes in it."""
-    return MongoTallies(database, "MongoDB store of a test")
+    return MongoTallies(database, "MongoDB store of a test", PATIENCE)
 
 
 async def test_notes_come_back_as_they_were(tallies: MongoTallies) -> None:
@@ -94,7 +95,7 @@ async def test_reading_costs_what_is_new(
     await tallies.push([note(1)])
     commands = Commands()
     async with AsyncMongoClient[dict[str, Any]](mongo_database, event_listeners=[commands]) as client:
-        await MongoTallies(client.get_default_database(), "MongoDB").pull(TWO, 60, [(b"writer..", 1)])
+        await MongoTallies(client.get_default_database(), "MongoDB", PATIENCE).pull(TWO, 60, [(b"writer..", 1)])
     (find,) = commands.named("find")
     asked = {name: find.whole[name] for name in ("find", "filter", "sort", "limit", "hint")}
     plan = str(await database.command({"explain": asked, "verbosity": "queryPlanner"}))
@@ -109,7 +110,7 @@ async def test_what_is_asked_of_the_server(mongo_database: str) -> None:
     """Counts are written with w:1 and read from the primary, whose clock is asked now and then only."""
     commands = Commands()
     async with AsyncMongoClient[dict[str, Any]](mongo_database, event_listeners=[commands]) as client:
-        tallies = MongoTallies(client.get_default_database(), "MongoDB")
+        tallies = MongoTallies(client.get_default_database(), "MongoDB", PATIENCE)
         await tallies.push([note(1)])
         for _ in range(5):
             await tallies.pull(TWO, 60, [])

@@ -10,7 +10,6 @@ import pytest
 
 from crossbar.errors import StoreUnavailable
 from crossbar.settings import MongoSettings
-from crossbar.stores.mongo import store as mongo_store
 
 from ..contract.documents import devices
 from .lines import WAIT, opened
@@ -70,7 +69,7 @@ async def test_a_pool_in_which_many_give_up(mongo_database: str, monkeypatch: py
 
         for milliseconds in range(26, 36):
             with monkeypatch.context() as patch:
-                patch.setattr(mongo_store, "ANSWER_WITHIN", 0.03)
+                patch.setattr(store, "_settings", MongoSettings(answer_seconds=0.03))
                 asking = [asyncio.create_task(ask()) for _ in range(100)]
                 await asyncio.sleep(milliseconds / 1000)
                 for task in asking:

@@ -21,11 +21,10 @@ _DEFAULTS: Mapping[str, Any] = {
     "appname": "crossbar",
     "retryWrites": True,
     "retryReads": True,
-    "serverSelectionTimeoutMS": 1400,
-    "connectTimeoutMS": 1200,
     # NOTE: a server that says nothing any more is noticed after this and the time that a connection may take.
     "heartbeatFrequencyMS": 500,
 }
+_ANSWER_AFTER_CONNECT = 200  # milliseconds of those in which a server answers
 _IN_SETTINGS = {
     "w": "write_concern",
     "journal": "journal",
@@ -53,7 +52,10 @@ def address_of(url: str, settings: MongoSettings) -> Address:
         raise SettingsError(faults, "store")
     hosts = ",".join(_host(url, host, port) for host, port in parsed["nodelist"])
     database = parsed["database"] or DATABASE
-    options = {name: value for name, value in _DEFAULTS.items() if name.lower() not in said}
+    # NOTE: the driver looks for a server for half a second longer than it may.
+    wait = round(1000 * settings.answer_seconds)
+    ours = {**_DEFAULTS, "serverSelectionTimeoutMS": wait, "connectTimeoutMS": wait - _ANSWER_AFTER_CONNECT}
+    options = {name: value for name, value in ours.items() if name.lower() not in said}
     return Address(url, f"MongoDB store {hosts}/{database}", database, {**options, "maxPoolSize": settings.connections})
 
 

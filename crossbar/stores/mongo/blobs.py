@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from ...errors import BlobMissing, StoreError, StoreUnavailable
 from .. import StoredBlob
-from .connection import ANSWER_WITHIN, Connection, Database, told
+from .connection import Connection, Database, told
 from .kept_blobs import CHUNKS, FILES, LOOSE, WAITS
 
 CHUNK = 255 * 1024
@@ -85,7 +85,8 @@ class MongoBlobWriter:
         self._collected.clear()
         if not self._begun:
             return
-        with told(self._connection.address.name, writes=True), pymongo.timeout(ANSWER_WITHIN):
+        connection = self._connection
+        with told(connection.address.name, writes=True), pymongo.timeout(connection.answers_within):
             # NOTE: a write that got no answer may still arrive, after everything else was destroyed.
             if self._writing:
                 late = {"doomed": True, "due": self._now() + _ARRIVES_WITHIN}

@@ -1,8 +1,9 @@
 """The connection to MongoDB: what is asked of the driver, and what its errors mean.
 
-Whatever the driver says, a request waits for a server that does not answer for less than two seconds. A write whose
-connection broke is sent again once, under the same number, so that the server does it once; after that nobody knows
-whether it was done, and the caller is told that the store cannot be reached.
+Whatever the driver says, a request waits no longer for a server that does not answer than the settings say, which is
+less than two seconds by default. A write whose connection broke is sent again once, under the same number, so that the
+server does it once; after that nobody knows whether it was done, and the caller is told that the store cannot be
+reached.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ from .address import Address
 from .turns import Turns
 from .waiting import put_right
 
-# NOTE: the driver looks for a server for half a second longer than it may.
-ANSWER_WITHIN = 1.4
-"""Seconds in which a server answers, or counts as lost."""
 GONE_FOR = 3.0
-"""Seconds without a server after which nobody waits for one any more, but for somebody now and then."""
+"""Seconds without a server after which nobody waits for one any more, but for somebody now and then; at least.
+
+It is as long as two may wait one after the other, where that is more.
+"""
 _TRIED_EVERY = 2.0
 _LOOK_EVERY = 0.1
 _BYTES_WITHIN = 10.0
@@ -65,8 +66,9 @@ Database = AsyncDatabase[dict[str, Any]]
 class _Servers:
     """Whether there is a server for a way to read or write, as the driver knows it."""
 
-    def __init__(self, preference: _ServerMode) -> None:
+    def __init__(self, preference: _ServerMode, gone_for: float) -> None:
         self.preference = preference
+        self._gone_for = gone_for
         self._topology: TopologyDescription | None = None
         self._gone = self._asked = self._tried = float("-inf")
 
@@ -79,11 +81,11 @@ class _Servers:
             self._topology = topology
             return False
         now = monotonic()
-        if self._topology is not None or now - self._asked >= GONE_FOR:
+        if self._topology is not None or now - self._asked >= self._gone_for:
             # It has just gone; or nobody has asked for a while, and what was known of it then is old.
             self._topology, self._gone, self._tried = None, now, now
         self._asked = now
-        if now - self._gone < GONE_FOR:
+        if now - self._gone < self._gone_for:
             return False
         if now - self._tried >= _TRIED_EVERY:
             # NOTE: the driver looks for servers more often while somebody waits for one.
@@ -108,6 +110,7 @@ class Connection:
 
     def __init__(self, address: Address, settings: MongoSettings) -> None:
         self.address = address
+        self.answers_within = settings.answer_seconds
         self.loop = asyncio.get_running_loop()
         concern = settings.write_concern
         with told(address.name):
@@ -122,16 +125,17 @@ class Connection:
         self.members = (self.database,) if settings.read_preference == "primary" else (self.lists, self.database)
         self._reading, self._writing = asyncio.Semaphore(_LANES), asyncio.Semaphore(_LANES)
         self.turns = Turns()
-        self.abandoned = Abandoned(self.database, ANSWER_WITHIN)
+        self.abandoned = Abandoned(self.database, self.answers_within)
         self.server = ""
         self.sharded = False
-        primary = _Servers(ReadPreference.PRIMARY)
+        gone_for = max(GONE_FOR, 2 * self.answers_within)
+        primary = _Servers(ReadPreference.PRIMARY, gone_for)
         shared = settings.read_preference == "primary"
-        self._servers = (primary, primary if shared else _Servers(self.lists.read_preference))
+        self._servers = (primary, primary if shared else _Servers(self.lists.read_preference, gone_for))
 
     async def begin(self) -> None:
         """Make sure that there is a server that can do what is needed; StoreUnavailable says what it lacks."""
-        with told(self.address.name), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.address.name), pymongo.timeout(self.answers_within):
             hello = await self.client.admin.command("hello")
             build = await self.client.admin.command("buildInfo")
         self.server = str(build.get("version", ""))
@@ -188,7 +192,7 @@ class Connection:
                 cancels += 1
                 task.cancel()
 
-        looking = loop.call_later(ANSWER_WITHIN, look)
+        looking = loop.call_later(self.answers_within, look)
         try:
             yield
         except asyncio.CancelledError:
@@ -204,7 +208,7 @@ class Connection:
     async def moving_bytes(self, *, writes: bool = False) -> AsyncIterator[None]:
         """For a piece of a blob: few at a time, so that documents get through, and with time for a slow network."""
         async with self.unless_lost(lists=not writes), self._writing if writes else self._reading:
-            with pymongo.timeout(_BYTES_WITHIN):
+            with pymongo.timeout(max(_BYTES_WITHIN, self.answers_within)):
                 yield
 
     def transactions(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure
 
 from ...errors import StoreUnavailable
 from .. import Kind
-from .connection import ANSWER_WITHIN, Connection
+from .connection import Connection
 from .layout import LAYOUT, PREFIX, TTL_GRACE, Index, Shelf
 from .locks import LOCKS
 from .preparing import BLOBS, KINDS, SHARED_INDEXES, lacks, prepare
@@ -125,7 +125,7 @@ async def make(
 async def _servers(connection: Connection) -> Overview:
     """Who answers there, how they are set up, and what of that is wrong or odd."""
     before = datetime.now(UTC)
-    with pymongo.timeout(ANSWER_WITHIN):
+    with pymongo.timeout(connection.answers_within):
         hello = await connection.client.admin.command("hello")
         after = datetime.now(UTC)
         status = await connection.client.admin.command("connectionStatus")
@@ -211,7 +211,7 @@ async def _scans(connection: Connection, shelf: Shelf) -> AsyncIterator[str]:
     for along, condition in listings.items():
         for direction in (-1, 1):
             asked = {"find": shelf.collection, "filter": condition, "sort": {"key": direction}, "hint": along}
-            with pymongo.timeout(ANSWER_WITHIN):
+            with pymongo.timeout(connection.answers_within):
                 plan = await connection.database.command("explain", asked, verbosity="queryPlanner")
             if "COLLSCAN" in stages(plan):
                 yield f"{shelf.collection}: a listing along the index {along!r} goes through the whole collection"
@@ -247,7 +247,7 @@ async def _try_transaction(connection: Connection, found: Overview, *, change: b
 
     try:
         async with connection.client.start_session(causal_consistency=False) as session:
-            with pymongo.timeout(ANSWER_WITHIN):
+            with pymongo.timeout(connection.answers_within):
                 await work(session)
     except OperationFailure as error:
         found.faults.append(f"transactions fail: {str(error).partition(', full error:')[0]}")

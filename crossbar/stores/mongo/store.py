@@ -27,7 +27,7 @@ from ..versions import Versions, kinds_of
 from . import blobs
 from .address import address_of
 from .blobs import MongoBlobWriter
-from .connection import ANSWER_WITHIN, Connection, told
+from .connection import Connection, told
 from .janitor import now_and_then, tidy
 from .layout import Record, Shelves, live
 from .listings import asked, count, records
@@ -54,7 +54,7 @@ class MongoStore(MongoWhole):
     """Keeps documents in the database that `url` names; what it acknowledges is on the disks of most members.
 
     A listing may take `read_seconds`, and a change be tried for `write_seconds`; a server that is lost is noticed in
-    less than two. `clock` gives Unix seconds, and the clocks of all processes have to agree within minutes.
+    less than two, by default. `clock` gives Unix seconds, and the clocks of all processes have to agree within minutes.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class MongoStore(MongoWhole):
         """The document, or None."""
         shelf = self._shelves[kind]
         place = {"tenant": tenant, "id": id, "deleted": False}
-        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.name, quick=True), pymongo.timeout(self._settings.answer_seconds):
             found = await self._opened().database[shelf.collection].find_one(place, _WHOLE)
         # PERF: there is one at most, so whether it has expired need not be looked at there.
         return shelf.document(tenant, found) if found is not None and found["until"] > self._now() else None
@@ -198,7 +198,7 @@ class MongoStore(MongoWhole):
     async def read_blob(self, tenant: str, id: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """The bytes of a kept blob from `start` on, `length` of them or all; BlobMissing with the first piece."""
         connection = self._opened()
-        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.name, quick=True), pymongo.timeout(self._settings.answer_seconds):
             file = await blobs.file_of(connection, tenant, id)
             owner = file["metadata"]
             place = live(tenant, owner["document"], self._now())
@@ -211,14 +211,14 @@ class MongoStore(MongoWhole):
     async def health(self) -> str:
         """The server, its version and its hosts; StoreUnavailable if no primary answers."""
         connection = self._opened()
-        with told(self.name, quick=True), pymongo.timeout(ANSWER_WITHIN):
+        with told(self.name, quick=True), pymongo.timeout(self._settings.answer_seconds):
             # NOTE: what is read is asked for again when a connection breaks; a ping is not.
             await connection.database[KINDS].find_one({}, {"_id": 1})
         return f"MongoDB {connection.server}, {self.name.removeprefix('MongoDB store ')}"
 
     def tallies(self) -> MongoTallies:
         """Where machines that have this store tell each other what they count; for while it is open."""
-        return MongoTallies(self._opened().database, self.name)
+        return MongoTallies(self._opened().database, self.name, self._settings.answer_seconds)
 
     # -- what is behind -------------------------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ class MongoStore(MongoWhole):
     async def _alone(self, connection: Connection, change: Insert | Replace | Delete) -> list[Document | None]:
         """Carry out one change, which MongoDB does as a whole; one that something is in the way of, carefully."""
         try:
-            with pymongo.timeout(ANSWER_WITHIN):
+            with pymongo.timeout(self._settings.answer_seconds):
                 return await Writes(connection.database, self._shelves, self._clock).carry_out([change])
         except Clash:
             return await self._together(connection, [change], careful=True)
@@ -265,7 +265,7 @@ class MongoStore(MongoWhole):
             return await writes.carry_out(changes)
 
         for _ in range(_TRIES):
-            with pymongo.timeout(ANSWER_WITHIN):
+            with pymongo.timeout(self._settings.answer_seconds):
                 await have(connection.database, locks, self._locks)
             try:
                 seconds = self._write_seconds

@@ -21,7 +21,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from ...limits.exchange import BRIEF, LASTING, Note
-from .connection import ANSWER_WITHIN, Database, told
+from .connection import Database, told
 from .layout import Index
 
 COLLECTION = "tallies"
@@ -39,9 +39,9 @@ _ASKED_EVERY = 10.0
 
 
 class MongoTallies:
-    """The notes in a database; `name` is what messages call the store."""
+    """The notes in a database, which answers within so many seconds; `name` is what messages call the store."""
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(self, database: Database, name: str, seconds: float) -> None:
         self._notes = database.get_collection(
             COLLECTION,
             read_preference=ReadPreference.PRIMARY,
@@ -49,11 +49,12 @@ class MongoTallies:
             write_concern=WriteConcern(w=1),
         )
         self._name = name
+        self._seconds = seconds
         self._clock: tuple[datetime, float] | None = None
 
     async def push(self, notes: Sequence[Note]) -> None:
         """Leave notes; see Tallies."""
-        with told(self._name, writes=True), pymongo.timeout(ANSWER_WITHIN):
+        with told(self._name, writes=True), pymongo.timeout(self._seconds):
             for note in notes:
                 # NOTE: an upsert by `_id` finds what was written before, so that it can be sent again at any time.
                 await self._notes.update_one(
@@ -67,7 +68,7 @@ class MongoTallies:
 
     async def pull(self, machine: bytes, seconds: float, seen: Collection[tuple[bytes, int]]) -> list[Note]:
         """The notes of others; see Tallies."""
-        with told(self._name), pymongo.timeout(ANSWER_WITHIN):
+        with told(self._name), pymongo.timeout(self._seconds):
             now = await self._time()
             wanted = {
                 "at": {"$gte": now - timedelta(seconds=seconds)},

@@ -16,7 +16,7 @@ import pymongo
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-from .connection import ANSWER_WITHIN, Connection
+from .connection import Connection
 
 T = TypeVar("T")
 Work = Callable[[AsyncClientSession], Awaitable[T]]
@@ -43,7 +43,7 @@ async def in_transaction(
     a server answers, if it may take more than usual. Of those in this process that name the same `locks`, one after the
     other is let in.
     """
-    answer = ANSWER_WITHIN if patience is None else patience
+    answer = connection.answers_within if patience is None else patience
     transaction = _Transaction(connection, work, answer + changes * _FOR_EACH)
     try:
         async with connection.unless_lost(), connection.turns.taken(locks, within):
@@ -79,7 +79,7 @@ class _Transaction(Generic[T]):
                     raise
                 now, pause = monotonic(), random.uniform(0, min(_PAUSE * 2**tries, _LONGEST_PAUSE))  # noqa: S311
                 lost = isinstance(error, ConnectionFailure)
-                if now + pause > begun + (ANSWER_WITHIN if lost else within):
+                if now + pause > begun + (self._connection.answers_within if lost else within):
                     raise
                 if not lost:
                     alarm = now + pause + self._patience
