@@ -10,9 +10,10 @@ from pymongo.read_preferences import _ServerMode
 
 from crossbar.errors import StoreUnavailable
 from crossbar.settings import MongoSettings
-from crossbar.stores.mongo import connection
+from crossbar.stores.mongo import servers
 from crossbar.stores.mongo.address import address_of
-from crossbar.stores.mongo.connection import GONE_FOR, Connection
+from crossbar.stores.mongo.connection import Connection
+from crossbar.stores.mongo.servers import GONE_FOR
 
 URL = "mongodb://127.0.0.1:1/x"
 
@@ -53,7 +54,7 @@ class Watched:
         wanted = MongoSettings(**settings)
         self._connection = Connection(address_of(URL, wanted), wanted)
         self._connection.client = self.driver  # type: ignore[assignment]
-        monkeypatch.setattr(connection, "monotonic", lambda: self.now)
+        monkeypatch.setattr(servers, "monotonic", lambda: self.now)
 
     def asked(self, topology: Topology, *, later: float = 0.0, lists: bool = False) -> str:
         """What becomes of a question at this topology, so many seconds later: why it is refused, "" if it is not."""

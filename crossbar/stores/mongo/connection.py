@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from time import monotonic
 from typing import Any
 
 import pymongo
@@ -29,22 +28,16 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import _ServerMode
-from pymongo.topology_description import TopologyDescription
 from pymongo.write_concern import WriteConcern
 
 from ...errors import StoreError, StoreOverdue, StoreUnavailable
 from ...settings import MongoSettings
 from .abandoned import Abandoned
 from .address import Address
+from .servers import GONE_FOR, Servers
 from .turns import Turns
 from .waiting import put_right
 
-GONE_FOR = 3.0
-"""Seconds without a server after which nobody waits for one any more, but for somebody now and then; at least.
-
-It is as long as two may wait one after the other, where that is more.
-"""
-_TRIED_EVERY = 2.0
 _LOOK_EVERY = 0.1
 _BYTES_WITHIN = 10.0
 # How many pieces of blobs are on their way at once.
@@ -61,44 +54,6 @@ logging.getLogger("pymongo").setLevel(logging.WARNING)
 put_right()
 
 Database = AsyncDatabase[dict[str, Any]]
-
-
-class _Servers:
-    """Whether there is a server for a way to read or write, as the driver knows it."""
-
-    def __init__(self, preference: _ServerMode, gone_for: float) -> None:
-        self.preference = preference
-        self._gone_for = gone_for
-        self._topology: TopologyDescription | None = None
-        self._gone = self._asked = self._tried = float("-inf")
-
-    def are_gone(self, topology: TopologyDescription) -> bool:
-        """Whether nobody shall wait for one: there has been none for seconds, and somebody waits for it already."""
-        # PERF: the driver makes a new description with each heartbeat; most questions meet the one that is known.
-        if topology is self._topology:
-            return False
-        if topology.has_readable_server(self.preference):
-            self._topology = topology
-            return False
-        now = monotonic()
-        if self._topology is not None or now - self._asked >= self._gone_for:
-            # It has just gone; or nobody has asked for a while, and what was known of it then is old.
-            self._topology, self._gone, self._tried = None, now, now
-        self._asked = now
-        if now - self._gone < self._gone_for:
-            return False
-        if now - self._tried >= _TRIED_EVERY:
-            # NOTE: the driver looks for servers more often while somebody waits for one.
-            self._tried = now
-            return False
-        return True
-
-    @property
-    def sought(self) -> str:
-        """What messages call such a server."""
-        if self.preference.mongos_mode == "primary":
-            return "primary"
-        return f"server for readPreference={self.preference.mongos_mode}"
 
 
 class Connection:
@@ -129,9 +84,9 @@ class Connection:
         self.server = ""
         self.sharded = False
         gone_for = max(GONE_FOR, 2 * self.answers_within)
-        primary = _Servers(ReadPreference.PRIMARY, gone_for)
+        primary = Servers(ReadPreference.PRIMARY, gone_for)
         shared = settings.read_preference == "primary"
-        self._servers = (primary, primary if shared else _Servers(self.lists.read_preference, gone_for))
+        self._servers = (primary, primary if shared else Servers(self.lists.read_preference, gone_for))
 
     async def begin(self) -> None:
         """Make sure that there is a server that can do what is needed; StoreUnavailable says what it lacks."""
@@ -162,11 +117,7 @@ class Connection:
         if servers.are_gone(self.client.topology_description):
             raise self._absent(servers)
 
-    def sought(self, *, lists: bool = False) -> str:
-        """What messages call a server that can be asked."""
-        return self._servers[lists].sought
-
-    def _absent(self, servers: _Servers) -> StoreUnavailable:
+    def _absent(self, servers: Servers) -> StoreUnavailable:
         """That there is nobody to ask, with what was heard of each server last."""
         known = self.client.topology_description.server_descriptions().values()
         heard = [_words(server.error) for server in known if server.error is not None]
@@ -203,6 +154,16 @@ class Connection:
             looking.cancel()
             for _ in range(cancels):
                 task.uncancel()
+
+    @asynccontextmanager
+    async def listing(self, seconds: float, *, lists: bool = False) -> AsyncIterator[None]:
+        """For a listing, which has so many seconds once there is a server; to be entered after `expect`."""
+        servers = self._servers[lists]
+        if not servers.known:
+            seconds = max(seconds, self.answers_within)
+        with told(self.address.name, sought=servers.sought), pymongo.timeout(seconds):
+            async with self.unless_lost(lists=lists):
+                yield
 
     @asynccontextmanager
     async def moving_bytes(self, *, writes: bool = False) -> AsyncIterator[None]:

@@ -160,9 +160,8 @@ class MongoStore(MongoWhole):
         if wanted is None:
             return 0
         connection = self._opened(lists=True)
-        with told(self.name, sought=connection.sought(lists=True)), pymongo.timeout(self._read_seconds):
-            async with connection.unless_lost(lists=True):
-                return await count(query, wanted, connection.lists[shelf.collection])
+        async with connection.listing(self._read_seconds, lists=True):
+            return await count(query, wanted, connection.lists[shelf.collection])
 
     async def write(self, changes: Sequence[Change]) -> list[Document | None]:
         """Carry out all the changes or none; the documents as they now stand, None for all but Insert and Replace."""
@@ -239,9 +238,8 @@ class MongoStore(MongoWhole):
         if wanted is None:
             return []
         collection = (connection.lists if lists else connection.database)[shelf.collection]
-        with told(self.name, sought=connection.sought(lists=lists)), pymongo.timeout(self._read_seconds):
-            async with connection.unless_lost(lists=lists):
-                return [record async for record in records(query, wanted, collection, fields, most)]
+        async with connection.listing(self._read_seconds, lists=lists):
+            return [record async for record in records(query, wanted, collection, fields, most)]
 
     async def _alone(self, connection: Connection, change: Insert | Replace | Delete) -> list[Document | None]:
         """Carry out one change, which MongoDB does as a whole; one that something is in the way of, carefully."""
