@@ -62,6 +62,8 @@ class Changes:
             held = [
                 (each, each.running) for each in own if each.running is not None and each.running.endpoint is not None
             ]
+            if not held:
+                raise
             for plugin, _ in held:
                 plugin.running = None
             self._replacing.publish()

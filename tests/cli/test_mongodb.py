@@ -19,7 +19,7 @@ from crossbar.demo import DEMO_ACCOUNT, DEMO_PASSWORD, DEMO_USER, Recipe
 from crossbar.demo.loading import load_demo
 from crossbar.settings import StoreSettings
 from tests.mongo.fixtures import PATIENT
-from tests.mongo.servers import Server, fresh_database
+from tests.mongo.servers import Server, fresh_database, patient
 
 from .conftest import Invoke, ended, started
 from .test_dev import Dev
@@ -46,7 +46,7 @@ def secret(uri: str) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patient(patient_mongo: None) -> None:
+def taking_time(patient_mongo: None) -> None:
     """Let servers take their time."""
 
 
@@ -69,7 +69,7 @@ def demo_uri(mongo_server: Server, tiny: Recipe) -> Iterator[str]:
 
 def test_a_server_with_the_demo(demo_uri: str, tmp_path: Path, invoke: Invoke) -> None:
     """It finds the demo, says where it is, lets the demo's people in, and ends as it should."""
-    live = started(tmp_path, "--demo", "--store", demo_uri)
+    live = started(tmp_path, "--demo", "--store", patient(demo_uri))
     try:
         login = ("--account", DEMO_ACCOUNT, "--user", DEMO_USER, "--password-stdin", "--url", live.url)
         token = invoke("token", *login, input=f"{DEMO_PASSWORD}\n")
@@ -93,7 +93,7 @@ def test_developing(mongo_server: Server, mongo_database: str, tmp_path: Path, m
     for name in [name for name in os.environ if name.startswith("CROSSBAR__") and name != PATIENT]:
         monkeypatch.delenv(name)
     uri = with_password(mongo_server, mongo_database)
-    dev = Dev(tmp_path, "--store", uri)
+    dev = Dev(tmp_path, "--store", patient(uri))
     try:
         token = next(line.removeprefix("TOKEN=") for line in dev.lines if line.startswith("TOKEN="))
         assert 200 == dev.get("/v2/account/devices", {"x-auth-token": token})[0]
@@ -142,5 +142,5 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     """The message names the place, and not the password."""
     uri = f"mongodb://{NAME}:{PASSWORD}@127.0.0.1:1/x"
     with pytest.raises(AssertionError, match=r"MongoDB store 127\.0\.0\.1:1/x: no primary can be reached") as found:
-        started(tmp_path, "--store", uri)
+        started(tmp_path, "--store", uri, **{PATIENT: "1"})
     assert PASSWORD not in str(found.value)

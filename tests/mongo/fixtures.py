@@ -46,7 +46,7 @@ def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a server of MongoDB take its time, but for modules with `IMPATIENT`, which are about servers that do not.
 
     Machines that run the tests stand still for a second now and then, and a store takes that for an outage. It holds
-    for stores of this process, and for processes that get the variable.
+    for stores of this process, and for processes that get the variable and a URI that is `patient`.
     """
     if getattr(request.module, "IMPATIENT", False):
         yield
@@ -54,7 +54,7 @@ def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
     from msgspec.structs import replace
 
     from crossbar.settings import MongoSettings
-    from crossbar.stores.mongo import MongoStore
+    from crossbar.stores.mongo import MongoStore, address
 
     begin = MongoStore.__init__
 
@@ -63,6 +63,8 @@ def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MongoStore, "__init__", patiently)
+        # NOTE: the stand-in may do a write twice that is sent again.
+        patch.setitem(address._DEFAULTS, "connectTimeoutMS", round(1000 * PATIENCE))
         patch.setenv(PATIENT, str(PATIENCE))
         yield
 

@@ -24,6 +24,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from .fixtures import PATIENCE
 from .standin import Standin, installed
 
 URI = "CROSSBAR_TEST_MONGODB_URI"
@@ -189,3 +190,8 @@ def with_options(uri: str, **options: str) -> str:
     there = {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}
     added = [f"{name}={value}" for name, value in options.items() if name.lower() not in there]
     return f"{start}?{'&'.join([*filter(None, [query]), *added])}".removesuffix("?")
+
+
+def patient(uri: str) -> str:
+    """The URI for a process that does not take its server for lost when that stands still for a while."""
+    return with_options(uri, connectTimeoutMS=str(round(1000 * PATIENCE)))

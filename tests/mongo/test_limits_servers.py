@@ -16,7 +16,7 @@ from crossbar.testing import small_world
 
 from ..cli.conftest import Live, ended, started
 from ..cli.test_shared_limits import SIZE, VARIABLES, ask
-from .servers import Server, fresh_database
+from .servers import Server, fresh_database, patient
 
 PATIENCE = 30
 
@@ -48,7 +48,7 @@ def servers(mongo_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
 
         def serve(workers: str) -> Live:
             folder = tmp_path_factory.mktemp("server")
-            options = ("--store", uri, "--workers", workers)
+            options = ("--store", patient(uri), "--workers", workers)
             live = started(folder, *options, **VARIABLES, CROSSBAR__RATE__COSTS__USER_AUTH="0")
             closing.callback(ended, live)
             return live

@@ -22,7 +22,7 @@ from crossbar.testing import World, small_world
 from ..cli.conftest import Live, ended, started
 from ..modules.tools import eventually, receiving, until
 from .lines import SOON, WAIT, together
-from .servers import Server, fresh_database
+from .servers import Server, fresh_database, patient
 
 CONFIG = """
 [server]
@@ -113,7 +113,7 @@ def planted(
             own.mkdir()
             (own / "crossbar.toml").write_text(CONFIG)
             workers = "2" if number == 0 else "1"
-            return started(own, "--config", str(own / "crossbar.toml"), "--store", uri, "--workers", workers)
+            return started(own, "--config", str(own / "crossbar.toml"), "--store", patient(uri), "--workers", workers)
 
         with ThreadPoolExecutor(3) as threads:
             running = [*threads.map(start, range(3))]

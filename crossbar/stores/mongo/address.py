@@ -21,10 +21,10 @@ _DEFAULTS: Mapping[str, Any] = {
     "appname": "crossbar",
     "retryWrites": True,
     "retryReads": True,
-    # NOTE: a server that says nothing any more is noticed after this and the time that a connection may take.
+    # NOTE: a server that says nothing any more is noticed after the sum of these, however long one is waited for.
+    "connectTimeoutMS": 1200,
     "heartbeatFrequencyMS": 500,
 }
-_ANSWER_AFTER_CONNECT = 200  # milliseconds of those in which a server answers
 _IN_SETTINGS = {
     "w": "write_concern",
     "journal": "journal",
@@ -53,8 +53,7 @@ def address_of(url: str, settings: MongoSettings) -> Address:
     hosts = ",".join(_host(url, host, port) for host, port in parsed["nodelist"])
     database = parsed["database"] or DATABASE
     # NOTE: the driver looks for a server for half a second longer than it may.
-    wait = round(1000 * settings.answer_seconds)
-    ours = {**_DEFAULTS, "serverSelectionTimeoutMS": wait, "connectTimeoutMS": wait - _ANSWER_AFTER_CONNECT}
+    ours = {**_DEFAULTS, "serverSelectionTimeoutMS": round(1000 * settings.answer_seconds)}
     options = {name: value for name, value in ours.items() if name.lower() not in said}
     return Address(url, f"MongoDB store {hosts}/{database}", database, {**options, "maxPoolSize": settings.connections})
 
