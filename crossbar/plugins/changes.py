@@ -59,9 +59,8 @@ class Changes:
             await self._app.open_kinds()
         except StoreUnavailable:
             own = [each for each in self._roster.plugins if each.running and each.found.source.kind != "bundled"]
-            held = [
-                (each, each.running) for each in own if each.running is not None and each.running.endpoint is not None
-            ]
+            running = [(each, each.running) for each in own if each.running is not None]
+            held = [(each, one) for each, one in running if one.endpoint is not None and [*one.endpoint.kinds()]]
             if not held:
                 raise
             for plugin, _ in held:
