@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds that a server may take where it is not about that."""
+HURRY = 4.0
+"""Seconds that it may take where it is: more than the default, since machines stand still, and less than `SOON`."""
 PATIENT = "CROSSBAR__STORE__MONGODB__ANSWER_SECONDS"
 """The variable that says so to processes."""
 
@@ -43,29 +45,31 @@ def mongo_database(mongo_server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a server of MongoDB take its time, but for modules with `IMPATIENT`, which are about servers that do not.
+    """Let a server of MongoDB take its time, and less of it in modules with `IMPATIENT`, which are about servers that do.
 
     Machines that run the tests stand still for a second now and then, and a store takes that for an outage. It holds
     for stores of this process, and for processes that get the variable and a URI that is `patient`.
     """
-    if getattr(request.module, "IMPATIENT", False):
-        yield
-        return
     from msgspec.structs import replace
 
     from crossbar.settings import MongoSettings
     from crossbar.stores.mongo import MongoStore, address
 
-    begin = MongoStore.__init__
+    begin, default = MongoStore.__init__, MongoSettings()
+    impatient = getattr(request.module, "IMPATIENT", False)
+    seconds = HURRY if impatient else PATIENCE
 
-    def patiently(store: MongoStore, url: str, settings: MongoSettings | None = None, **more: Any) -> None:
-        begin(store, url, replace(settings or MongoSettings(), answer_seconds=PATIENCE), **more)
+    def patiently(store: MongoStore, url: str, settings: MongoSettings = default, **more: Any) -> None:
+        if settings.answer_seconds == default.answer_seconds:
+            settings = replace(settings, answer_seconds=seconds)
+        begin(store, url, settings, **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MongoStore, "__init__", patiently)
-        # NOTE: the stand-in may do a write twice that is sent again.
-        patch.setitem(address._DEFAULTS, "connectTimeoutMS", round(1000 * PATIENCE))
-        patch.setenv(PATIENT, str(PATIENCE))
+        patch.setenv(PATIENT, str(seconds))
+        if not impatient:
+            # NOTE: the stand-in may do a write twice that is sent again.
+            patch.setitem(address._DEFAULTS, "connectTimeoutMS", round(1000 * PATIENCE))
         yield
 
 

@@ -23,7 +23,7 @@ from .servers import Server, differs
 T = TypeVar("T")
 
 SOON = 7.0
-"""Seconds in which a request is answered, where less than two are promised: tests share their machine.
+"""Seconds in which a request is answered, where a server may take `HURRY`: tests share their machine.
 
 It is less than what a request would wait for, were it not for the store: eight seconds in these tests, or more.
 """

@@ -73,6 +73,14 @@ async def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     return Watched(monkeypatch, read_preference="secondaryPreferred")
 
 
+async def test_nobody_waits_for_two_seconds_by_default() -> None:
+    """Nor does the driver, which looks for a server for half a second longer than it may."""
+    settings = MongoSettings()
+    address = address_of(URL, settings)
+    answers_within = Connection(address, settings).answers_within
+    assert (answers_within, True) == (address.options["serverSelectionTimeoutMS"] / 1000, answers_within + 0.5 < 2)
+
+
 async def test_an_election_is_waited_for(watched: Watched) -> None:
     """Who asks while there is nobody for less than three seconds is let in, and it begins anew each time."""
     for _ in range(3):

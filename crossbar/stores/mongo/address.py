@@ -52,7 +52,7 @@ def address_of(url: str, settings: MongoSettings) -> Address:
         raise SettingsError(faults, "store")
     hosts = ",".join(_host(url, host, port) for host, port in parsed["nodelist"])
     database = parsed["database"] or DATABASE
-    # NOTE: the driver looks for a server for half a second longer than it may.
+    # NOTE: the driver looks for one for half a second longer than it may, which keeps the default under two.
     ours = {**_DEFAULTS, "serverSelectionTimeoutMS": round(1000 * settings.answer_seconds)}
     options = {name: value for name, value in ours.items() if name.lower() not in said}
     return Address(url, f"MongoDB store {hosts}/{database}", database, {**options, "maxPoolSize": settings.connections})

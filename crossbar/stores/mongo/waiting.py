@@ -1,9 +1,9 @@
 """What the driver needs put right on Python 3.11 before it is used.
 
 The driver waits for a place in its pool with `asyncio.wait_for`. Before Python 3.12 that makes a task of what is waited
-for, and whoever is cancelled just when the time is over leaves this task behind (https://bugs.python.org/issue42130,
-https://github.com/python/cpython/issues/86296, not mended in 3.11). Here it takes the pool's lock, which nobody gives
-back any more: no request gets a connection again until the process is restarted.
+for, and whoever is cancelled just when the time is over leaves this task behind, which takes the pool's lock and never
+gives it back: no request gets a connection again until the process is restarted. Since 3.12 it waits in the calling
+task (https://github.com/python/cpython/issues/96764, not brought to 3.11).
 """
 
 from __future__ import annotations
