@@ -45,7 +45,7 @@ def mongo_database(mongo_server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def patient_mongo(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a server of MongoDB take its time, and less of it in modules with `IMPATIENT`, which are about servers that do.
+    """Let a server of MongoDB take its time, and less of it in modules with `IMPATIENT`, whose servers do.
 
     Machines that run the tests stand still for a second now and then, and a store takes that for an outage. It holds
     for stores of this process, and for processes that get the variable and a URI that is `patient`.

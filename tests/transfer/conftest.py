@@ -41,6 +41,11 @@ STORES: dict[str, Make] = {"memory": _memory, "sqlite": _sqlite, "mongo": _mongo
 """Each sort of store, made in a folder that is its own and not opened."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient(patient_mongo: None) -> None:
+    """Let servers take their time."""
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
