@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .servers import Server
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a server may take where it is not about that."""
 HURRY = 4.0
 """Seconds that it may take where it is: more than the default, since machines stand still, and less than `SOON`."""
